@@ -49,8 +49,21 @@ struct arena *analyze_scratch(struct analyze_ctx *ctx);	/* freed after each oute
 struct analyze_budget { uint64_t bytes, members; unsigned depth; };
 struct analyze_budget analyze_budget(const struct analyze_ctx *ctx, const struct file_view *f);
 
+/* For members larger than 64 MiB: bytes appended go to the worker's unnamed scratch file (descriptor 3) and are mapped privately at
+ * the end. One spool may be open per depth; its bytes count like any expanded bytes (ERR_LIMIT when the budget or the scratch
+ * file's limit is used up, reported as FACT_SKIPPED by the spool). The mapping lives until the spool is closed. */
+struct analyze_spool;
+[[nodiscard]] enum err_code analyze_spool_open(struct analyze_ctx *ctx, struct analyze_spool **ret, struct err *e);
+[[nodiscard]] enum err_code analyze_spool_append(struct analyze_spool *spool, struct slice bytes, struct err *e);
+[[nodiscard]] enum err_code analyze_spool_map(struct analyze_spool *spool, struct slice *ret, struct err *e);
+void analyze_spool_close(struct analyze_spool *spool);	/* takes NULL; gives the scratch file's space back */
+static inline void analyze_spool_cleanup(struct analyze_spool **s) { analyze_spool_close(*s); }
+#define AUTO_SPOOL [[gnu::cleanup(analyze_spool_cleanup)]] struct analyze_spool *
+
 /* The list of all analyzers, NULL-terminated, in the order of analyzers.list. */
 extern const struct analyzer *const analyzers[];
 
-/* Class and language by content and name; looks at the first and last bytes only. `executable`: any x bit. */
+/* Class and language by content first, then by name; looks at the first and last bytes only (and, for a shared object, at its
+ * dynamic section), allocates nothing, about 100 ns. `executable`: any x bit. For a nested file `path` is best the whole
+ * "outer!/inner", so that what lies in a package index or documentation stays one. `content` must be the whole file. */
 enum file_class analyze_classify(struct slice path, struct slice content, bool executable, enum script_lang *ret_lang);
