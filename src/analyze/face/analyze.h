@@ -16,6 +16,8 @@ struct file_view {
 };
 
 typedef enum err_code analyzer_fn(struct analyze_ctx *ctx, const struct file_view *f, struct err *e);
+/* Errors are handled as those of run, without a file's name: say it in the message. */
+typedef enum err_code analyzer_layer_fn(struct analyze_ctx *ctx, struct err *e);
 
 struct analyzer {
 	const char *name;		/* "dpkg-status" */
@@ -28,10 +30,20 @@ struct analyzer {
 	uint32_t classes;		/* bit set of 1u << enum file_class; 0: paths choose */
 	bool nested;			/* also for files inside archives */
 	analyzer_fn *run;		/* an error of code ERR_FORMAT or ERR_LIMIT becomes FACT_SKIPPED; others end the layer */
+	analyzer_layer_fn *finish;	/* or NULL; once, after the layer's last entry, for what needs several files */
 };
 
 struct fact_sink *analyze_sink(struct analyze_ctx *ctx);
 struct arena *analyze_scratch(struct analyze_ctx *ctx);	/* freed after each outermost file */
+
+/* What an analyzer keeps until the layer's end: run sees one file at a time, in the archive's order. */
+struct arena *analyze_layer_arena(struct analyze_ctx *ctx);	/* freed after the last finish; scratch is usable in finish, too */
+/* A pointer of the analyzer's own, NULL at first; what it points to belongs into the layer's arena. */
+void **analyze_slot(struct analyze_ctx *ctx, const struct analyzer *a);
+/* Keeps a whole file's content until the layer's end under a key (a path); a later one with the same key replaces it. Content that is
+ * already mapped from the scratch file need not be copied. ERR_LIMIT when too much is kept. */
+[[nodiscard]] enum err_code analyze_keep(struct analyze_ctx *ctx, struct slice key, struct slice bytes, struct err *e);
+bool analyze_kept(struct analyze_ctx *ctx, struct slice key, struct slice *ret_bytes);
 
 /* Emits with path and inner of the file. Fill type and the union member; example:
  *	return analyze_emit(ctx, f, &(struct fact){ .type = FACT_PACKAGE, .package = { .type = SL("deb"), ... } }, e); */
