@@ -25,8 +25,9 @@ void os_unmap(struct os_map *m);
 /* True when `path` is a directory of the caller with no access for others (cache directories). */
 [[nodiscard]] enum err_code os_private_dir(const char *path, struct err *e);	/* makes it 0700 when missing; refuses others' and wider ones */
 
-/* A file that appears under its name only when committed: a temporary name beside it, fsync, rename. */
-struct os_atomic { int fd; char *path, *tmp; };
+/* A file that appears under its name only when committed: an unnamed file (or a temporary name beside it), fsync, rename. A link is
+ * followed; what exists and is no regular file (/dev/null, a pipe) is written to directly. Write to fd; the rest is private. */
+struct os_atomic { int fd; char *path, *tmp; bool open, direct; };
 [[nodiscard]] enum err_code os_atomic_open(const char *path, mode_t mode, struct os_atomic *ret, struct err *e);
 [[nodiscard]] enum err_code os_atomic_commit(struct os_atomic *f, struct err *e);	/* also on failure f is closed and the temporary gone */
 void os_atomic_abort(struct os_atomic *f);	/* takes a committed or zeroed one, too */
@@ -56,7 +57,9 @@ int os_cancelled(void);
 /* --- Child processes ------------------------------------------------------------------------------------------------------ */
 
 /* Starts a program (NULL: this one, /proc/self/exe) with exactly these descriptors: fds[i] becomes i. All others are closed,
- * signals reset, parent-death signal KILL. argv and envp NULL-terminated; envp NULL: an empty environment but LANG=C.UTF-8. */
+ * signals reset, parent-death signal KILL (the kernel sends it when the calling *thread* ends: start children from one that outlives
+ * them). fds[i] -1: /dev/null. A program without a slash is looked up in PATH. argv and envp NULL-terminated; envp NULL: an empty
+ * environment but LANG=C.UTF-8. A program that cannot be started is ERR_IO (ERR_NOT_FOUND where there is none), not a dead child. */
 struct os_child { pid_t pid; int pidfd; };
 [[nodiscard]] enum err_code os_spawn(const char *program, const char *const *argv, const char *const *envp, const int *fds, size_t n_fds,
 				     struct os_child *ret, struct err *e);
@@ -69,9 +72,11 @@ void os_kill(struct os_child *c);	/* SIGKILL and reap; takes an ended or zeroed 
 struct os_limits { uint64_t memory_bytes, cpu_seconds, file_bytes; };
 /* What a worker does before it reads hostile bytes, in two steps because Landlock binds only the calling thread and its later children:
  *   os_confine_begin  rlimits, no new privileges, no dumps, Landlock (no file access at all where the kernel has it); then start threads;
- *   os_confine_seal   the seccomp filter on all threads (TSYNC): allowed are what the golden list in tests/golden names;
- *                     exec, socket, ptrace kill the process; open gives EPERM; clone3 ENOSYS; anything else kills. */
-struct os_confinement { unsigned landlock_abi; bool seccomp, no_new_privs; };
+ *   os_confine_seal   the seccomp filter on all threads (TSYNC): allowed are what tests/unit/os/data/worker-syscalls.txt names; exec, socket,
+ *                     ptrace kill the process (SIGSYS); open and stat give EPERM (fstat, too, as glibc makes it newfstatat: use lseek
+ *                     for sizes); clone3 ENOSYS; anything else kills, a new thread also. Memory never becomes executable.
+ * memory_bytes is RLIMIT_AS (not set under AddressSanitizer), cpu_seconds RLIMIT_CPU, file_bytes RLIMIT_FSIZE; 0: no limit. */
+struct os_confinement { unsigned landlock_abi /* 0: the kernel has none */; bool seccomp, no_new_privs; };
 [[nodiscard]] enum err_code os_confine_begin(const struct os_limits *limits, struct os_confinement *ret, struct err *e);
 [[nodiscard]] enum err_code os_confine_seal(struct os_confinement *c, struct err *e);
 /* The names of the allowed system calls, NULL-terminated, sorted. */
