@@ -1,7 +1,7 @@
 #include "base.h"
 #include <stdio.h>
 
-static void append_v(struct err *e, size_t at, const char *fmt, va_list ap)
+[[gnu::format(printf, 3, 0)]] static void append_v(struct err *e, size_t at, const char *fmt, va_list ap)
 {
 	if (at < sizeof(e->msg))
 		vsnprintf(e->msg + at, sizeof(e->msg) - at, fmt, ap);

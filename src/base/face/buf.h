@@ -23,7 +23,7 @@ bool buf_put_slice(struct buf *b, struct slice s);
 bool buf_puts(struct buf *b, const char *s);
 bool buf_putc(struct buf *b, uint8_t c);
 [[gnu::format(printf, 2, 3)]] bool buf_printf(struct buf *b, const char *fmt, ...);
-bool buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+[[gnu::format(printf, 2, 0)]] bool buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 bool buf_put_le16(struct buf *b, uint16_t v);
 bool buf_put_le32(struct buf *b, uint32_t v);
 bool buf_put_le64(struct buf *b, uint64_t v);
