@@ -111,6 +111,11 @@ static enum err_code step(struct unpack *u, void *dst, size_t cap, size_t *ret_n
 		u->where = BETWEEN;
 		return OK;
 	}
+	if (r != STEP_MORE && *ret_n) {
+		/* what came out before the fault is the reader's; the fault is told by the next read */
+		u->failed.code = step_error(u, r, io.why, &u->failed);
+		return OK;
+	}
 	if (r != STEP_MORE)
 		return step_error(u, r, io.why, e);
 	if (*ret_n || io.in_n != in_before)
