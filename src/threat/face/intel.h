@@ -65,7 +65,7 @@ void intel_summarize(const struct intel *in, struct intel_summary *ret);
 /* --- Image names ----------------------------------------------------------------------------------------------------- */
 
 /* A reference taken apart with Docker Hub's defaults; all in the arena. */
-struct image_name { struct slice registry, space /* "library", "bitnami", "a/b"; may be empty */, base /* "nginx" */, tag, digest; };
+struct image_name { struct slice registry, space /* "library", "bitnami", "a/b"; may be empty */, base /* "nginx" */, tag /* "latest" when none */, digest; bool has_tag; };
 [[nodiscard]] enum err_code image_name_parse(struct arena *a, struct slice reference, struct image_name *ret, struct err *e);
 
 /* --- Import -------------------------------------------------------------------------------------------------------- */
