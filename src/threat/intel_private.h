@@ -97,5 +97,8 @@ void reader_unknown(struct intel_reader *r, struct slice value);
 /* A word of a feed for a type: "domain-name", "ip-dst|port", "docker image"; INTEL_NONE when not used. */
 enum intel_kind intel_type_kind(struct slice type, bool *ret_namespace);
 
+const char *intel_base_name(const char *path);
+[[nodiscard]] enum err_code intel_map_path(const char *path, struct os_map *ret, struct err *e);
+
 /* The compiled-in table. */
 struct slice intel_seed_bytes(void);

@@ -131,7 +131,7 @@ enum err_code table_record(struct intel_table *t, uint64_t i, uint8_t key[INTEL_
 
 enum err_code table_find(struct intel_table *t, const uint8_t key[INTEL_KEY_BYTES], bool *ret_found, uint32_t *ret_meta, struct err *e)
 {
-	uint64_t lo, hi;
+	uint64_t lo = 0, hi = 0;
 	TRY(bucket(t, (unsigned)key[0] << 4 | key[1] >> 4, &lo, &hi, e));
 	while (lo < hi) {
 		uint64_t mid = lo + (hi - lo) / 2;

@@ -1,6 +1,7 @@
 /* Values: what kind one is by its shape, its normal form and its key. */
 #include "intel_private.h"
 #include <stdio.h>
+#include <strings.h>
 
 static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c; }
 
