@@ -52,6 +52,8 @@ static bool read_head(const struct slice *fields, size_t n, struct head *ret)
 	struct head h = { 0 };
 	bool type = false;
 	for (size_t i = 0; i < n; i++) {
+		if (intel_shape(fields[i]))	/* "domain,evil.example": data, no header */
+			return false;
 		for (size_t k = 0; k < ARRAY_LEN(column_words); k++) {
 			enum column col = column_words[k].col;
 			if (!slice_eq_nocase(fields[i], slice_str(column_words[k].word)) || (col == COL_VALUE && h.any_value))
