@@ -6,24 +6,21 @@
 #include <unistd.h>
 #include "archive.h"
 
-static enum err_code new_archive(struct oci_source *s, struct archive **ret, struct err *e)
+static struct archive *new_archive(struct oci_source *s)
 {
 	struct archive *x = arena_new(&s->arena, struct archive);
-	if (!x)
-		return arena_ok(&s->arena, "open an archive", e);
-	x->in.fd = -1;
+	if (x)
+		x->in.fd = -1;
 	s->impl = x;
-	*ret = x;
-	return OK;
+	return x;
 }
 
 enum err_code archive_open_stream(struct oci_source *s, struct stream *below, struct err *e)
 {
-	struct archive *x;
-	enum err_code rc = new_archive(s, &x, e);
-	if (rc) {
+	struct archive *x = new_archive(s);
+	if (!x) {
 		stream_close(below);
-		return rc;
+		return err_set(e, ERR_NOMEM, 0, "open an archive");
 	}
 	s->stream = true;
 	return stream_decompress(below, false, &x->info, &x->in.st, e);
@@ -44,7 +41,8 @@ enum err_code archive_open_fd(struct oci_source *s, int fd, struct err *e)
 		TRY(stream_of_fd(fd, false, &in, e));
 		return archive_open_stream(s, in, e);
 	}
-	TRY(new_archive(s, &x, e));
+	if (!(x = new_archive(s)))
+		return err_set(e, ERR_NOMEM, 0, "open an archive");
 	x->in.fd = fd;
 	x->in.file_size = (uint64_t)st.st_size;
 	return OK;
