@@ -108,7 +108,9 @@ static bool is_tar(struct slice c)
 	for (; f < c.p + 156 && *f >= '0' && *f <= '7'; f++)
 		want = want * 8 + (unsigned)(*f - '0');
 	for (unsigned i = 0; i < 512; i++)
-		sum += i >= 148 && i < 156 ? ' ' : c.p[i];
+		sum += c.p[i];
+	for (unsigned i = 148; i < 156; i++)
+		sum += ' ' - (unsigned)c.p[i];
 	return sum == want;
 }
 
@@ -164,18 +166,15 @@ static bool is_bytecode(struct slice c)
 
 static bool is_iso(struct slice c) { return c.n > 0x9000 && memcmp(c.p + 0x8001, "CD001", 5) == 0; }
 
-static bool byte_is_binary(uint8_t c)
-{
-	/* all C0 controls but BEL, BS, TAB, LF, VT, FF, CR, SUB and ESC */
-	return c < 0x20 && !(0x0c003f80u >> c & 1);
-}
-
+/* No C0 control but BEL, BS, TAB, LF, VT, FF, CR, SUB and ESC. Without a branch, so that it runs sixteen bytes at a time. */
 static bool range_is_text(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (byte_is_binary(s.p[i]))
-			return false;
-	return true;
+	uint8_t bad = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+		bad |= (uint8_t)((c < 0x20) & ((uint8_t)(c - 7) > 6) & (c != 0x1a) & (c != 0x1b));
+	}
+	return !bad;
 }
 
 /* UTF-16 without a mark: in the first 32 bytes nearly every other byte is NUL and the others are not. */

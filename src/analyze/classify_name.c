@@ -114,7 +114,8 @@ static bool class_of_extension(struct slice base, enum file_class *ret_cls, enum
 	ptrdiff_t dot = slice_rfind_byte(base, '.');
 	if (dot < 0)
 		return false;
-	if (slice_has_suffix(base, SL(".d.ts")) || slice_has_suffix(base, SL(".d.mts")) || slice_has_suffix(base, SL(".d.cts"))) {
+	if (slice_has_suffix(base, SL("ts")) && (slice_has_suffix(base, SL(".d.ts")) || slice_has_suffix(base, SL(".d.mts")) ||
+						 slice_has_suffix(base, SL(".d.cts")))) {
 		*ret_cls = FILE_DOC;
 		return true;
 	}
@@ -133,8 +134,10 @@ static bool class_of_extension(struct slice base, enum file_class *ret_cls, enum
 
 static bool has_any_prefix(struct slice s, const char *const *list)
 {
+	if (!s.n)
+		return false;
 	for (; *list; list++)
-		if (slice_has_prefix(s, slice_str(*list)))
+		if ((uint8_t)**list == s.p[0] && slice_has_prefix(s, slice_str(*list)))
 			return true;
 	return false;
 }
@@ -180,8 +183,8 @@ static bool is_config_path(struct slice path, struct slice base)
 		"environment" };
 	if (has_any_prefix(path, dirs))
 		return true;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (slice_eqs(base, names[i]))
+	for (size_t i = 0; base.n && i < ARRAY_LEN(names); i++)
+		if (base.p[0] == (uint8_t)names[i][0] && slice_eqs(base, names[i]))
 			return true;
 	return false;
 }
