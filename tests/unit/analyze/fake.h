@@ -11,6 +11,7 @@ struct analyze_ctx {
 	void *slots[64];
 	struct kept kept[16];
 	unsigned n_kept;
+	uint64_t budget_bytes, budget_members;
 };
 
 struct fact_sink *analyze_sink(struct analyze_ctx *ctx) { return &ctx->sink; }
@@ -70,23 +71,80 @@ enum err_code analyze_skip(struct analyze_ctx *ctx, const struct file_view *f, e
 	return analyze_emit(ctx, f, &(struct fact){ .type = FACT_SKIPPED, .skipped = { slice_str(reason), slice_str(detail), cls, bytes } }, e);
 }
 
-/* Every analyzer whose patterns take the path gets the file, as in the worker. */
-static void fake_file(struct analyze_ctx *ctx, const char *path, struct slice content, enum file_class cls)
+static void fake_view(struct analyze_ctx *ctx, const struct file_view *f);
+
+struct analyze_budget analyze_budget(const struct analyze_ctx *ctx, const struct file_view *f)
 {
-	struct file_view f = { .path = slice_str(path), .content = content, .mode = 0644, .cls = cls };
+	return (struct analyze_budget){ ctx->budget_bytes, ctx->budget_members, f->depth < 4 ? 4 - f->depth : 0 };
+}
+
+/* A member is noted as an entry, and opened in turn by every analyzer that takes its class. */
+enum err_code analyze_member(struct analyze_ctx *ctx, const struct file_view *f, struct slice name, uint64_t mode, struct slice content, struct err *e)
+{
+	if (f->depth >= 4 || !ctx->budget_members || content.n > ctx->budget_bytes)
+		return err_set(e, ERR_LIMIT, 0, "budget");
+	ctx->budget_members--;
+	ctx->budget_bytes -= content.n;
+	struct file_view m = { .path = f->path, .content = content, .mode = mode, .depth = f->depth + 1 };
+	m.inner = f->inner.n ? arena_printf(&ctx->scratch, "%.*s!/%.*s", SLICE_ARG(f->inner), SLICE_ARG(name)) : arena_dup(&ctx->scratch, name);
+	m.cls = analyze_classify(m.inner, content, mode & 0111, &m.lang);
+	struct fact fact = { .type = FACT_ENTRY, .entry = { .kind = ENTRY_FILE, .mode = mode, .size = content.n, .file_class = m.cls } };
+	TRY(analyze_emit(ctx, &m, &fact, e));
+	fake_view(ctx, &m);
+	return OK;
+}
+
+struct analyze_spool { struct buf bytes; };
+enum err_code analyze_spool_open(struct analyze_ctx *ctx, struct analyze_spool **ret, struct err *e)
+{
+	(void)ctx;
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return err_set(e, ERR_NOMEM, 0, "spool");
+	(*ret)->bytes = BUF(256 * MIB);
+	return OK;
+}
+enum err_code analyze_spool_append(struct analyze_spool *s, struct slice bytes, struct err *e)
+{
+	buf_put_slice(&s->bytes, bytes);
+	return buf_ok(&s->bytes, "spool", e);
+}
+enum err_code analyze_spool_map(struct analyze_spool *s, struct slice *ret, struct err *e)
+{
+	(void)e;
+	*ret = buf_slice(&s->bytes);
+	return OK;
+}
+void analyze_spool_close(struct analyze_spool *s)
+{
+	if (s)
+		buf_free(&s->bytes);
+	free(s);
+}
+
+/* Every analyzer whose patterns take the path gets the file, as in the worker. */
+static void fake_view(struct analyze_ctx *ctx, const struct file_view *view)
+{
+	struct file_view f = *view;
+	struct slice name = f.depth ? f.inner : f.path;
 	struct err e = {};
 	for (size_t i = 0; analyzers[i]; i++) {
-		bool takes = !analyzers[i]->paths && (analyzers[i]->classes >> cls & 1);
+		bool takes = !analyzers[i]->paths && (analyzers[i]->classes >> f.cls & 1) && (!f.depth || analyzers[i]->nested);
 		for (size_t k = 0; analyzers[i]->paths && analyzers[i]->paths[k]; k++)
-			takes = takes || slice_glob(slice_str(analyzers[i]->paths[k]), f.path);
+			takes = takes || slice_glob(slice_str(analyzers[i]->paths[k]), name);
 		if (takes && analyzers[i]->run(ctx, &f, &e) != OK)
-			fail_msg("%s: %s: %s", path, analyzers[i]->name, e.msg);
+			fail_msg("%.*s: %s: %s", SLICE_ARG(name), analyzers[i]->name, e.msg);
 	}
+}
+
+[[maybe_unused]] static void fake_file(struct analyze_ctx *ctx, const char *path, struct slice content, enum file_class cls)
+{
+	fake_view(ctx, &(struct file_view){ .path = slice_str(path), .content = content, .mode = 0644, .cls = cls });
 	arena_free(&ctx->scratch);
 	ctx->scratch = ARENA(64 * MIB);
 }
 
-static void fake_finish(struct analyze_ctx *ctx)
+[[maybe_unused]] static void fake_finish(struct analyze_ctx *ctx)
 {
 	struct err e = {};
 	for (size_t i = 0; analyzers[i]; i++)
@@ -96,7 +154,8 @@ static void fake_finish(struct analyze_ctx *ctx)
 
 static struct analyze_ctx fake_new(void)
 {
-	return (struct analyze_ctx){ .sink.emit = fake_emit, .scratch = ARENA(64 * MIB), .layer = ARENA(256 * MIB), .out = BUF(64 * MIB) };
+	return (struct analyze_ctx){ .sink.emit = fake_emit, .scratch = ARENA(64 * MIB), .layer = ARENA(256 * MIB), .out = BUF(64 * MIB),
+				      .budget_bytes = 256 * MIB, .budget_members = 100000 };
 }
 
 static void fake_free(struct analyze_ctx *ctx)
