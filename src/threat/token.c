@@ -1,0 +1,180 @@
+/* Candidate indicators. What is kept must be worth joining: hosts, addresses and URLs of code, configuration and programs, wallets
+ * whose checksum holds. Each value once per file. */
+#include "view.h"
+
+static bool token_new(struct file_judge *j, enum token_kind kind, struct slice value)
+{
+	enum { SLOTS = 4096 };
+	struct token_table *t = &j->tokens;
+	if (!t->slots)
+		t->slots = arena_calloc(j->a, SLOTS, sizeof(*t->slots));
+	if (!t->slots)
+		return false;
+	uint64_t h = slice_hash(value) * 31 + (uint64_t)kind;
+	h += !h;
+	for (size_t i = h % SLOTS;; i = (i + 1) % SLOTS) {
+		if (t->slots[i] == h)
+			return false;
+		if (!t->slots[i]) {
+			if (t->n < TOKENS_MAX)
+				t->slots[i] = h;
+			return true;
+		}
+	}
+}
+
+static enum err_code put_token(struct file_judge *j, const struct view *v, enum token_kind kind, struct slice value, size_t at, struct err *e)
+{
+	if (!value.n || !token_new(j, kind, value))
+		return OK;
+	if (j->tokens.n++ < TOKENS_MAX)
+		return FACT_EMIT(j->sink, e, .type = FACT_TOKEN, .path = j->f->path, .inner = j->f->inner,
+			.token = { .kind = kind, .value = value, .offset = v->derived ? v->offset : v->offset + at });
+	if (j->tokens.full)
+		return OK;
+	j->tokens.full = true;
+	return judge_skip(j, SKIP_DATA, "limit: tokens", "more candidate indicators than are kept for one file", e);
+}
+
+static struct slice lower(struct arena *a, struct slice s)
+{
+	uint8_t *p = arena_alloc(a, s.n);
+	for (size_t i = 0; p && i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 0x20 : s.p[i];
+	return p ? slice_of(p, s.n) : SLICE_NULL;
+}
+
+/* Hosts that stand in comments and headers everywhere and that no indicator names. */
+static bool is_boring(struct slice host)
+{
+	static const char *const no[] = { "w3.org", "example.com", "example.org", "example.net", "mozilla.org", "ietf.org", "wikipedia.org",
+		"unicode.org", "opensource.org", "ecma-international.org", "nodejs.org", "npmjs.com", "npmjs.org", "schema.org", "json-schema.org",
+		"apache.org", "gnu.org", "python.org", "stackoverflow.com", "debian.org", "whatwg.org", "kernel.org", "microsoft.com",
+		"chromium.org", "webkit.org", "tc39.es", "tc39.github.io", "creativecommons.org", "perl.org", "cpan.org", "readthedocs.io",
+		"ubuntu.com", "launchpad.net", "freedesktop.org", "xmlsoap.org", "oasis-open.org", "xml.org", "golang.org", "localhost" };
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		struct slice n = slice_str(no[i]);
+		if (slice_has_suffix(host, n) && (host.n == n.n || host.p[host.n - n.n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+/* In libraries a link to a project's page is no news. */
+static bool is_project(struct slice host)
+{
+	return slice_eqs(host, "github.com") || slice_has_suffix(host, SL(".github.io")) || slice_eqs(host, "www.github.com");
+}
+
+static size_t url_length(struct slice s)
+{
+	size_t n = 0;
+	while (n < s.n && n < 512 && s.p[n] > ' ' && s.p[n] < 0x7f && !strchr("\"'<>|;\\`^{}#", s.p[n]))
+		n++;
+	while (n && strchr(".,:)]*!?", s.p[n - 1]))
+		n--;
+	return n;
+}
+
+/* at: just behind "://". */
+enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, struct err *e)
+{
+	static const uint32_t wanted = 1u << FILE_ELF | 1u << FILE_ELF_LIB | 1u << FILE_SCRIPT | 1u << FILE_BYTECODE | 1u << FILE_PE |
+		1u << FILE_CONFIG | 1u << FILE_TEXT;
+	if (!(j->classes & wanted) || (j->library && j->f->cls == FILE_TEXT) || at < 4 || at >= v->text.n)
+		return OK;
+	struct slice rest = slice_sub(v->text, at, 600);
+	ptrdiff_t user = slice_find_byte(slice_upto(rest, url_length(rest)), '@');
+	ptrdiff_t slash = slice_find_byte(rest, '/');
+	struct slice host = user > 0 && (slash < 0 || user < slash) ? slice_from(rest, (size_t)user + 1) : rest;
+	size_t ip = ipv4_length(host), n = ip ? ip : host_length(host);
+	if (!n)
+		return OK;
+	host = lower(j->a, slice_upto(host, n));
+	if (!ip && (is_boring(host) || (j->library && is_project(host))))
+		return OK;
+	if (ip && !is_public_ipv4(host))
+		return OK;
+	TRY(put_token(j, v, ip ? TOKEN_IP : TOKEN_HOST, host, at, e));
+	size_t from = at - 3;
+	while (from && at - from < 20 && ((uint8_t)((v->text.p[from - 1] | 0x20) - 'a') < 26 || v->text.p[from - 1] == '+'))
+		from--;
+	size_t whole = url_length(rest), end = (size_t)((user > 0 && (slash < 0 || user < slash) ? user + 1 : 0)) + n;
+	if (whole <= end + 1)
+		return OK;	/* no path: the host says it all */
+	struct slice head = lower(j->a, slice_sub(v->text, from, at - from + end));
+	return put_token(j, v, TOKEN_URL, arena_printf(j->a, "%.*s%.*s", SLICE_ARG(head), SLICE_ARG(slice_sub(rest, end, whole - end))), from, e);
+}
+
+/* Endings that make a dotted word a host rather than a file or a method. */
+static bool is_known_end(struct slice host)
+{
+	static const char *const ends[] = { "com", "net", "org", "info", "biz", "xyz", "top", "club", "site", "online", "ru", "cn", "su", "cc", "pw",
+		"tk", "ml", "ga", "cf", "gq", "io", "me", "to", "onion", "stream", "pro", "work", "space", "fun", "live", "eu", "de", "fr", "uk", "nl",
+		"ua", "kr", "jp", "in", "br", "ir", "us", "tw", "hk", "vip", "icu", "tech", "website", "host", "link", "win", "bid", "buzz", "gdn" };
+	struct slice end = slice_from(host, (size_t)slice_rfind_byte(host, '.') + 1);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (slice_eq_nocase(end, slice_str(ends[i])))
+			return true;
+	return false;
+}
+
+static bool is_word(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-' || c == '_' || c == '.';
+}
+
+/* Bare hosts and addresses: every dot is looked at, so only in code of one's own and in programs. */
+static enum err_code find_bare(struct file_judge *j, const struct view *v, struct err *e)
+{
+	struct slice t = v->text;
+	for (size_t i = 0; i < t.n;) {
+		const uint8_t *dot = memchr(t.p + i, '.', t.n - i);
+		if (!dot)
+			break;
+		size_t at = (size_t)(dot - t.p), from = at;
+		i = at + 1;
+		while (from && at - from < 64 && is_word(t.p[from - 1]))
+			from--;
+		if (from == at || at + 1 >= t.n || !is_word(t.p[at + 1]))
+			continue;
+		struct slice word = slice_sub(t, from, 260);
+		size_t n = ipv4_length(word);
+		enum token_kind kind = n ? TOKEN_IP : TOKEN_HOST;
+		if (n ? !is_public_ipv4(word) : !(n = host_length(word)) || !is_known_end(slice_upto(word, n)))
+			n = 0;
+		/* behind it a word goes on, a call or a dollar: no host; before it a '/' or '@' may stand, a '$' not */
+		bool joined = n && n < word.n && strchr("(_[=<", word.p[n]);
+		while (i < t.n && is_word(t.p[i]))
+			i++;
+		if (!n || joined || t.p[from] == '.' || (from && strchr("$%&", t.p[from - 1])))
+			continue;
+		struct slice value = lower(j->a, slice_upto(word, n));
+		if (!is_boring(value))
+			TRY(put_token(j, v, kind, value, from, e));
+	}
+	return OK;
+}
+
+struct wallet_arg { struct file_judge *j; const struct view *v; };
+static enum err_code on_wallet(void *arg, enum token_kind kind, size_t at, struct slice address, struct err *e)
+{
+	static const char *const signs[] = { [TOKEN_WALLET_XMR] = "wallet.monero", [TOKEN_WALLET_BTC] = "wallet.bitcoin",
+		[TOKEN_WALLET_ETH] = "wallet.ethereum" };
+	struct wallet_arg *w = arg;
+	TRY(put_token(w->j, w->v, kind, address, at, e));
+	return judge_sign(w->j, w->v, threat_sign_index(slice_str(signs[kind])), at,
+			  slice_sub(w->v->text, at - MIN(at, (size_t)40), 200), address, e);
+}
+
+enum err_code judge_tokens(struct file_judge *j, const struct view *v, struct err *e)
+{
+	static const uint32_t programs = 1u << FILE_ELF | 1u << FILE_ELF_LIB;
+	bool own = !j->library && j->f->size <= CODE_BYTES_MAX;
+	struct wallet_arg w = { j, v };
+	if (j->classes & (programs | 1u << FILE_SCRIPT) || own)
+		TRY(wallet_find(v->text, on_wallet, &w, e));
+	if (j->classes & 1u << FILE_ELF || (own && j->classes & (1u << FILE_SCRIPT | 1u << FILE_CONFIG | 1u << FILE_TEXT)))
+		return find_bare(j, v, e);
+	return OK;
+}
