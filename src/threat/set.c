@@ -58,7 +58,7 @@ static enum err_code expressions_of(bool confirm, struct expressions *ret, struc
 
 static enum err_code compile(bool confirm, unsigned mode, hs_database_t **ret, struct err *e)
 {
-	struct expressions x;
+	struct expressions x = { 0 };
 	hs_compile_error_t *why = NULL;
 	TRY(expressions_of(confirm, &x, e));
 	hs_error_t rc = hs_compile_multi((const char *const *)x.text, x.flags, x.ids, x.n, mode, NULL, ret, &why);

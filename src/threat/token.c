@@ -1,6 +1,7 @@
 /* Candidate indicators. What is kept must be worth joining: hosts, addresses and URLs of code, configuration and programs, wallets
  * whose checksum holds. Each value once per file. */
 #include "view.h"
+#include "wallet.h"
 
 static bool token_new(struct file_judge *j, enum token_kind kind, struct slice value)
 {
