@@ -39,21 +39,13 @@ static struct slice window_of(struct slice text, size_t end, const struct threat
 	return slice_sub(text, from, to - from);
 }
 
-struct confirmed { struct slice window; struct sign_set signs; };
-
-static enum err_code judge_hit(struct file_judge *j, const struct view *v, int sign, size_t end, struct confirmed *last, struct err *e)
+static enum err_code judge_hit(struct file_judge *j, const struct view *v, int sign, size_t end, struct err *e)
 {
 	const struct threat_judge_by *by = &threat_judge_by[sign];
 	struct slice window = window_of(v->text, end, by), subject = SLICE_NULL;
 	size_t at = (size_t)(window.p - v->text.p), hit = end - MIN(end, at);
-	if (by->confirms) {
-		if (window.p != last->window.p || window.n != last->window.n) {
-			TRY(threat_confirm(j->s, window, &last->signs, e));
-			last->window = window;
-		}
-		if (!sign_set_has(&last->signs, sign))
-			return OK;
-	}
+	if (!threat_confirm(j->s->set, sign, window))
+		return OK;
 	if (!check_hit(by->check, window, hit, &subject))
 		return OK;
 	struct slice excerpt = slice_sub(window, hit > 120 ? hit - 120 : 0, 200);
@@ -63,7 +55,6 @@ static enum err_code judge_hit(struct file_judge *j, const struct view *v, int s
 enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e)
 {
 	uint16_t *tries = arena_calloc(j->a, SIGN_SET_MAX, sizeof(*tries));
-	struct confirmed last = { 0 };
 	TRY(arena_ok(j->a, "matched signs", e));
 	for (size_t i = 0; i < n; i++) {
 		if (hits[i].id >= threat_pattern_count || hits[i].end > v->text.n)
@@ -78,7 +69,7 @@ enum err_code judge_hits(struct file_judge *j, const struct view *v, const struc
 		if (!(threat_signs[sign].classes & j->classes) || j->facts_of_sign[sign] >= SIGN_FACTS_MAX)
 			continue;
 		if (++tries[sign] <= HIT_TRIES_MAX) {
-			TRY(judge_hit(j, v, sign, (size_t)hits[i].end, &last, e));
+			TRY(judge_hit(j, v, sign, (size_t)hits[i].end, e));
 		} else {
 			tries[sign] = HIT_TRIES_MAX;
 			if (!j->skipped_hits)

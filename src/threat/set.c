@@ -1,12 +1,7 @@
-/* The pattern set: three vectorscan databases made from one table. `stream` runs over a layer's tar stream, `block` over derived
- * text, `confirm` over the few bytes around a hit. */
+/* The pattern set: one vectorscan database for everything that is looked for in all bytes, and small expressions for what must stand
+ * around a hit. */
 #include "set.h"
 #include <stdlib.h>
-
-static enum err_code hs_fail(struct err *e, hs_error_t rc, const char *what)
-{
-	return err_set(e, rc == HS_NOMEM ? ERR_NOMEM : ERR_INTERNAL, 0, "%s: vectorscan error %d", what, rc);
-}
 
 const char *threat_pattern_digest(void)
 {
@@ -34,18 +29,18 @@ static char *pattern_text(const struct threat_pattern *p)
 	return text;
 }
 
-static enum err_code expressions_of(bool confirm, struct expressions *ret, struct err *e)
+static enum err_code expressions_of(struct expressions *ret, struct err *e)
 {
 	struct expressions x = { calloc(threat_pattern_count, sizeof(char *)), calloc(threat_pattern_count, sizeof(unsigned)),
 				 calloc(threat_pattern_count, sizeof(unsigned)), 0 };
 	bool ok = x.text && x.flags && x.ids;
 	for (size_t i = 0; ok && i < threat_pattern_count; i++) {
 		const struct threat_pattern *p = &threat_patterns[i];
-		if (!!(p->flags & PATTERN_F_CONFIRM) != confirm)
+		if (p->flags & PATTERN_F_CONFIRM)
 			continue;
 		x.text[x.n] = pattern_text(p);
 		ok = x.text[x.n] != NULL;
-		x.flags[x.n] = (p->flags & PATTERN_F_NOCASE ? HS_FLAG_CASELESS : 0) | (confirm ? HS_FLAG_SINGLEMATCH | HS_FLAG_MULTILINE : 0);
+		x.flags[x.n] = p->flags & PATTERN_F_NOCASE ? HS_FLAG_CASELESS : 0;
 		x.ids[x.n++] = (unsigned)i;
 	}
 	if (!ok) {
@@ -56,12 +51,12 @@ static enum err_code expressions_of(bool confirm, struct expressions *ret, struc
 	return OK;
 }
 
-static enum err_code compile(bool confirm, unsigned mode, hs_database_t **ret, struct err *e)
+static enum err_code compile_stream(hs_database_t **ret, struct err *e)
 {
 	struct expressions x = { 0 };
 	hs_compile_error_t *why = NULL;
-	TRY(expressions_of(confirm, &x, e));
-	hs_error_t rc = hs_compile_multi((const char *const *)x.text, x.flags, x.ids, x.n, mode, NULL, ret, &why);
+	TRY(expressions_of(&x, e));
+	hs_error_t rc = hs_compile_multi((const char *const *)x.text, x.flags, x.ids, x.n, HS_MODE_STREAM, NULL, ret, &why);
 	enum err_code code = OK;
 	if (rc != HS_SUCCESS) {
 		unsigned bad = why && why->expression >= 0 && (unsigned)why->expression < x.n ? x.ids[why->expression] : 0;
@@ -74,16 +69,48 @@ static enum err_code compile(bool confirm, unsigned mode, hs_database_t **ret, s
 	return code;
 }
 
-enum err_code threat_set_compile(struct threat_set **ret, struct err *e)
+/* The confirming expressions are never serialized: making them takes about a millisecond. */
+static enum err_code compile_confirms(struct threat_set *set, struct err *e)
+{
+	set->confirms = arena_calloc(&set->arena, threat_pattern_count, sizeof(*set->confirms));
+	set->first_confirm = arena_calloc(&set->arena, threat_sign_count, sizeof(*set->first_confirm));
+	TRY(arena_ok(&set->arena, "patterns", e));
+	for (size_t i = threat_pattern_count; i-- > 0;) {
+		const struct threat_pattern *p = &threat_patterns[i];
+		if (!(p->flags & PATTERN_F_CONFIRM))
+			continue;
+		char *text = pattern_text(p);
+		if (!text)
+			return err_set(e, ERR_NOMEM, 0, "compile patterns: out of memory");
+		enum err_code code = regex_compile(&set->arena, slice_of(text, p->n), p->flags & PATTERN_F_NOCASE, &set->confirms[i], e);
+		free(text);
+		if (code != OK)
+			return err_prefix(e, "compile patterns: %s", threat_signs[p->sign].id);
+		set->first_confirm[p->sign] = (uint16_t)i;	/* a sign's confirms stand side by side */
+	}
+	return OK;
+}
+
+static enum err_code set_new(struct threat_set **ret, struct err *e)
 {
 	struct threat_set *set = calloc(1, sizeof(*set));
 	if (!set)
 		return err_set(e, ERR_NOMEM, 0, "compile patterns: out of memory");
-	enum err_code code = compile(false, HS_MODE_STREAM, &set->stream, e);
-	if (code == OK)
-		code = compile(false, HS_MODE_BLOCK, &set->block, e);
-	if (code == OK)
-		code = compile(true, HS_MODE_BLOCK, &set->confirm, e);
+	set->arena = ARENA(16 * MIB);
+	enum err_code code = compile_confirms(set, e);
+	if (code != OK) {
+		threat_set_free(set);
+		return code;
+	}
+	*ret = set;
+	return OK;
+}
+
+enum err_code threat_set_compile(struct threat_set **ret, struct err *e)
+{
+	struct threat_set *set;
+	TRY(set_new(&set, e));
+	enum err_code code = compile_stream(&set->stream, e);
 	if (code != OK) {
 		threat_set_free(set);
 		return code;
@@ -97,43 +124,36 @@ void threat_set_free(struct threat_set *set)
 	if (!set)
 		return;
 	hs_free_database(set->stream);
-	hs_free_database(set->block);
-	hs_free_database(set->confirm);
+	arena_free(&set->arena);
 	free(set);
 }
 
-/* 64 digits of the table's digest, then each database behind its length. */
+/* 64 digits of the table's digest, then the database behind its length. */
 enum err_code threat_set_serialize(const struct threat_set *set, struct buf *out, struct err *e)
 {
-	const hs_database_t *dbs[] = { set->stream, set->block, set->confirm };
+	char *bytes = NULL;
+	size_t n = 0;
+	hs_error_t rc = hs_serialize_database(set->stream, &bytes, &n);
+	if (rc != HS_SUCCESS)
+		return err_set(e, rc == HS_NOMEM ? ERR_NOMEM : ERR_INTERNAL, 0, "serialize patterns: vectorscan error %d", rc);
 	buf_puts(out, threat_pattern_digest_text);
-	for (size_t i = 0; i < ARRAY_LEN(dbs); i++) {
-		char *bytes = NULL;
-		size_t n = 0;
-		hs_error_t rc = hs_serialize_database(dbs[i], &bytes, &n);
-		if (rc != HS_SUCCESS)
-			return hs_fail(e, rc, "serialize patterns");
-		buf_put_le64(out, n);
-		buf_put(out, bytes, n);
-		free(bytes);
-	}
+	buf_put_le64(out, n);
+	buf_put(out, bytes, n);
+	free(bytes);
 	return buf_ok(out, "serialized patterns", e);
 }
 
 enum err_code threat_set_load(struct slice bytes, struct threat_set **ret, struct err *e)
 {
 	struct rd r = rd_of(bytes);
+	struct threat_set *set;
 	if (!slice_eqs(rd_bytes(&r, 64), threat_pattern_digest_text))
 		return err_set(e, ERR_FORMAT, 0, "load patterns: made by another version");
-	struct threat_set *set = calloc(1, sizeof(*set));
-	if (!set)
-		return err_set(e, ERR_NOMEM, 0, "load patterns: out of memory");
-	hs_database_t **dbs[] = { &set->stream, &set->block, &set->confirm };
-	hs_error_t rc = HS_SUCCESS;
-	for (size_t i = 0; rc == HS_SUCCESS && i < ARRAY_LEN(dbs); i++) {
-		struct slice db = rd_bytes(&r, rd_le64(&r));
-		rc = r.bad ? HS_INVALID : hs_deserialize_database((const char *)db.p, db.n, dbs[i]);
-	}
+	struct slice db = rd_bytes(&r, rd_le64(&r));
+	if (r.bad)
+		return err_set(e, ERR_FORMAT, 0, "load patterns: cut short");
+	TRY(set_new(&set, e));
+	hs_error_t rc = hs_deserialize_database((const char *)db.p, db.n, &set->stream);
 	if (rc != HS_SUCCESS) {
 		threat_set_free(set);
 		return err_set(e, ERR_FORMAT, 0, "load patterns: damaged or made for another processor (vectorscan error %d)", rc);

@@ -1,14 +1,20 @@
 /* The compiled set and its running streams, shared inside the room. */
 #pragma once
 #include <hs/hs.h>
+#include "regex.h"
 #include "table.h"
 
-struct threat_set { hs_database_t *stream, *block, *confirm; };
+struct threat_set {
+	hs_database_t *stream;
+	struct arena arena;
+	struct regex *confirms;		/* by pattern number; only those with PATTERN_F_CONFIRM are made */
+	uint16_t *first_confirm;	/* by sign: number of its first confirming pattern */
+};
 struct threat_stream {
 	const struct threat_set *set;
-	hs_stream_t *stream;
+	hs_stream_t *stream, *block;	/* of the layer; for blocks, reset before each */
 	hs_scratch_t *scratch;
 };
 
-/* Which signs have a confirming regex that matches somewhere in text. */
-[[nodiscard]] enum err_code threat_confirm(struct threat_stream *s, struct slice text, struct sign_set *ret, struct err *e);
+/* True when one of the sign's confirming expressions matches in text, or it has none. */
+bool threat_confirm(const struct threat_set *set, int sign, struct slice text);
