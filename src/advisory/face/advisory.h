@@ -68,7 +68,6 @@ struct advisory_import_options {
 	const char *source;		/* remembered as where it came from; NULL: the path */
 	bool unconfined;		/* parse in this process: for tests and sanitizers */
 	uint64_t max_total_bytes;	/* of JSON; 0: 64 GiB */
-	bool update;			/* set by advisory_db_update: PATH.eco names the ecosystem */
 };
 
 enum { ADVISORY_MALFORMED_SHOWN = 8 };
