@@ -9,13 +9,21 @@ enum {	/* tar_entry.flags: readers that differ would see something else here */
 	TAR_F_PAX = 1, TAR_F_GNU_LONG = 2,
 	TAR_F_PAX_AND_GNU = 4,		/* a pax path (or link) and a GNU long one for the same entry */
 	TAR_F_PAX_SIZE = 8,		/* a pax size that differs from the header's */
-	TAR_F_DIR_WITH_SLASH_AS_FILE = 16,	/* a regular entry whose name ends in "/": a directory to Go */
+	TAR_F_DIR_WITH_SLASH_AS_FILE = 16,	/* a regular entry whose name ends in "/": a directory to Go when its type is NUL ('5' then) */
 	TAR_F_SPARSE = 32,
+	TAR_F_GNU_PREFIX = 64,		/* a GNU header whose time fields were read as a ustar prefix of the name */
+	TAR_F_PAX_TWICE = 128,		/* a pax path, linkpath or size given twice with different values: the last one counts */
+	TAR_F_SIZE_WITHOUT_DATA = 256,	/* a link, device or directory whose header claims a size: Go sees no content */
+	TAR_F_SIGNED_SUM = 512,		/* its checksum is right only as a sum of signed bytes */
 };
+
+enum { TAR_MAX_SPARSE_PARTS = 1 << 20 };	/* of one file */
+#define TAR_MAX_HOLE_BYTES (64 * GIB)		/* of all sparse files in one archive, as zeros are brought; more is ERR_LIMIT */
 
 struct tar_entry {		/* slices live until the handler returns; the name's until the entry's last data */
 	struct slice name, link;	/* raw */
-	uint8_t type;		/* typeflag as Go reports it: '0' regular, '1' hard link, '2', '3', '4', '5' directory, '6', ... */
+	uint8_t type;		/* typeflag as Go reports it: '0' regular, '1' hard link, '2', '3', '4', '5' directory, '6', ...
+				 * 'g' is a global pax header, which Go shows and runtimes skip; its content is not brought */
 	uint32_t mode;		/* permission bits with setuid, setgid, sticky */
 	uint64_t uid, gid, dev_major, dev_minor;
 	int64_t mtime;		/* seconds */
