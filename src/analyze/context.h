@@ -39,6 +39,8 @@ struct analyze_ctx {
 	uint64_t nested_bytes, hashed_bytes, ns_hash, ns_threat, ns_analyzers, ns_yara;
 };
 
+/* From `pabean parse name=value ...`; false when these are not a worker's arguments. */
+bool worker_settings_parse(int argc, char **argv, struct worker_settings *ret);
 [[nodiscard]] enum err_code context_init(struct analyze_ctx *ctx, const struct worker_settings *set, int out_fd, int scratch_fd, struct err *e);
 void context_free(struct analyze_ctx *ctx);
 [[nodiscard]] enum err_code frame_put(struct frame_out *o, const struct fact *f, struct err *e);

@@ -2,6 +2,7 @@
 #include "context.h"
 #include "codec.h"
 #include "yara_set.h"
+#include <stdio.h>
 
 unsigned digests_wanted(const struct analyze_ctx *ctx, enum file_class cls, uint64_t mode)
 {

@@ -8,15 +8,14 @@
 
 enum { WORKER_FDS = 6, FRAME_HEADER_BYTES = 4 };
 
-struct worker_settings {
+struct worker_settings {	/* all of one type, so that a table can read and write them */
 	uint64_t memory_bytes;		/* private memory the worker may use */
 	uint64_t cpu_seconds;		/* 0: no limit */
-	uint64_t expand_bytes, expand_entries;
-	unsigned expand_depth;
-	unsigned yara_timeout_s;	/* a file */
-	bool packages_only;		/* no patterns, nested archives, digests beyond what packages need */
-	bool pseudo;			/* the "layer" is the image's config as pseudo files: all are scripts whatever their names say */
-	bool probe;			/* test only: after sealing, try to open, connect and exec, report how that ended */
+	uint64_t expand_bytes, expand_entries, expand_depth;
+	uint64_t yara_timeout_s;	/* a file */
+	uint64_t packages_only;		/* 1: no patterns, nested archives, digests beyond what packages need */
+	uint64_t pseudo;		/* 1: the "layer" is the image's config as pseudo files: all are scripts whatever their names say */
+	uint64_t probe;			/* not 0, test only: what to try after sealing (probe.h) */
 };
 void worker_settings_default(struct worker_settings *s);
 
