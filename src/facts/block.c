@@ -62,7 +62,7 @@ static size_t shared_prefix(struct slice a, struct slice b)
 static unsigned entry_kinds(struct slice body)
 {
 	struct rd r = rd_of(body);
-	rd_skip(&r, rd_varint(&r));	/* inner */
+	rd_skip(&r, rd_varint(&r));	/* inner: empty in this section */
 	uint64_t kind = rd_varint(&r) & 1 ? rd_varint(&r) : 0;
 	return kind == ENTRY_WHITEOUT ? KINDS_WHITEOUT : kind == ENTRY_OPAQUE ? KINDS_OPAQUE : KINDS_PLAIN;
 }
@@ -90,7 +90,7 @@ enum err_code block_writer_put(struct block_writer *w, struct slice encoded, str
 		return err_set(e, ERR_INTERNAL, 0, "a fact lost its path");
 	if (w->block.n >= BLOCK_BYTES)
 		TRY(block_writer_flush(w, e));
-	if (type == FACT_ENTRY) {
+	if (type == FACT_ENTRY && body.n && !body.p[0]) {	/* entries of archive members have an inner path */
 		bool same = w->count && slice_eq(path, buf_slice(&w->last));
 		TRY(note_same_path(w, path, entry_kinds(body), same, e));
 	}

@@ -23,9 +23,10 @@ struct facts_writer {
 	struct slice last_source;
 };
 
-static enum facts_section section_of(enum fact_type t)
+/* Members of archives are no entries of the layer: their FACT_ENTRY only carries digests. */
+static enum facts_section section_of(const struct fact *f)
 {
-	return t == FACT_ENTRY ? SECTION_ENTRIES : t == FACT_OWNED ? SECTION_OWNED : SECTION_OTHERS;
+	return f->type == FACT_ENTRY && !f->inner.n ? SECTION_ENTRIES : f->type == FACT_OWNED ? SECTION_OWNED : SECTION_OTHERS;
 }
 
 static void writer_free(struct facts_writer *w)
@@ -66,6 +67,14 @@ enum err_code facts_writer_open(const char *dir, const char *path, struct facts_
 		return code;
 	}
 	*ret = w;
+	return OK;
+}
+
+enum err_code facts_writer_name(struct facts_writer *w, const char *path, struct err *e)
+{
+	TRY(os_atomic_open(path, 0600, &w->out, e));
+	fd_close(&w->fd);	/* nothing was written yet: blocks go out in finish only */
+	w->fd = w->out.fd;
 	return OK;
 }
 
@@ -119,7 +128,7 @@ enum err_code facts_writer_add(struct facts_writer *w, const struct fact *f, str
 	}
 	if (f->type == FACT_OWNED)
 		TRY(note_source(w, f->owned.source, e));
-	return sorter_add(&w->sorters[section_of(f->type)], encoded, e);
+	return sorter_add(&w->sorters[section_of(f)], encoded, e);
 }
 
 static enum err_code put_block(void *arg, struct slice encoded, struct err *e) { return block_writer_put(arg, encoded, e); }

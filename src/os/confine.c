@@ -26,6 +26,9 @@ static enum err_code limit(int what, uint64_t soft, uint64_t hard, const char *n
 	return OK;
 }
 
+/* Address space for read-only views of files. */
+#define VIEW_BYTES ((uint64_t)16 << 30)
+
 static enum err_code set_limits(const struct os_limits *l, struct err *e)
 {
 	TRY(limit(RLIMIT_CORE, 0, 0, "core dumps", e));
@@ -35,7 +38,11 @@ static enum err_code set_limits(const struct os_limits *l, struct err *e)
 	if (l->file_bytes)
 		TRY(limit(RLIMIT_FSIZE, l->file_bytes, l->file_bytes, "file size", e));
 	if (l->memory_bytes && !CONFINE_ASAN)	/* its shadow alone is terabytes of address space */
-		TRY(limit(RLIMIT_AS, l->memory_bytes, l->memory_bytes, "memory", e));
+	{
+		/* What is written to counts, not mappings of large files that are only looked at. */
+		TRY(limit(RLIMIT_DATA, l->memory_bytes, l->memory_bytes, "memory", e));
+		TRY(limit(RLIMIT_AS, l->memory_bytes + VIEW_BYTES, l->memory_bytes + VIEW_BYTES, "address space", e));
+	}
 	return OK;
 }
 

@@ -11,8 +11,10 @@ enum facts_section { SECTION_ENTRIES, SECTION_OWNED, SECTION_OTHERS, SECTION_COU
 
 /* Takes facts in any order with bounded memory: sorted chunks of 4 MiB, spilled to unnamed files in dir and merged at the end. */
 struct facts_writer;
-/* `path`: where the file appears when it is complete; NULL: it stays unnamed and goes with its reader. */
+/* `path`: where the file appears when it is complete; NULL: it stays unnamed and goes with its reader, unless it is named before the end. */
 [[nodiscard]] enum err_code facts_writer_open(const char *dir, const char *path, struct facts_writer **ret, struct err *e);
+/* Names the file when its digest is known only now. */
+[[nodiscard]] enum err_code facts_writer_name(struct facts_writer *w, const char *path, struct err *e);
 /* `encoded` is what fact_encode made of f. Duplicate paths, and a path beside its own whiteout, become FACT_INTEGRITY by themselves. */
 [[nodiscard]] enum err_code facts_writer_add(struct facts_writer *w, const struct fact *f, struct slice encoded, struct err *e);
 struct facts_file;
