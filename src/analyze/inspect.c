@@ -127,7 +127,7 @@ enum err_code inspect_file(struct analyze_ctx *ctx, const struct inspect *in, st
 	ctx->ns_analyzers += os_monotonic_ns() - start;
 	if (ctx->yara) {
 		start = os_monotonic_ns();
-		TRY(soften(ctx, &view, "yara", yara_scan(ctx->yara, &view, ctx->set.yara_timeout_s, &ctx->sink, e), e));
+		TRY(soften(ctx, &view, "yara", yara_scan(ctx->yara, &view, (unsigned)ctx->set.yara_timeout_s, &ctx->sink, e), e));
 		ctx->ns_yara += os_monotonic_ns() - start;
 	}
 	return OK;

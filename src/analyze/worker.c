@@ -1,6 +1,7 @@
 /* The role `parse`: load patterns, confine, read one layer, say what is in it. */
 #include "layer.h"
 #include "probe.h"
+#include "yara_set.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +33,14 @@ static enum err_code read_fd(int fd, struct buf *out, struct err *e)
 		out->n += (size_t)n;
 	}
 	return OK;
+}
+
+static enum err_code load_yara(struct worker *w, struct err *e)
+{
+	AUTO_BUF b = BUF(YARA_MAX_BYTES);
+	TRY(read_fd(FD_YARA, &b, e));
+	close(FD_YARA);
+	return b.n ? yara_load(buf_slice(&b), &w->ctx.yara, e) : OK;
 }
 
 static enum err_code load_patterns(struct worker *w, struct err *e)
@@ -117,6 +126,7 @@ static enum err_code work(struct worker *w, const struct worker_settings *set, s
 	digest_warm();
 	TRY(context_init(&w->ctx, set, FD_OUT, FD_SCRATCH, e));
 	TRY(load_patterns(w, e));
+	TRY(load_yara(w, e));
 	TRY(layer_init(&l, &w->ctx, e));
 	TRY(os_confine_begin(&limits, &w->confined, e));
 	TRY(pipeline_start(FD_IN, w->set, &w->pipe, e));

@@ -4,7 +4,11 @@
 
 enum { TAR_BLOCK = 512, CONFIG_TEXT_BYTES = 32 << 20 };
 
-static void put_octal(uint8_t *dst, size_t n, uint64_t v) { snprintf((char *)dst, n, "%0*llo", (int)n - 1, (unsigned long long)v); }
+static void put_octal(uint8_t *dst, size_t n, uint64_t v)
+{
+	for (size_t i = n - 1; i-- > 0; v >>= 3)
+		dst[i] = (uint8_t)('0' + (v & 7));
+}
 
 /* One ustar entry. Names are ours and short. */
 static void put_file(struct buf *tar, const char *name, struct slice text)
