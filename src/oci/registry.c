@@ -7,4 +7,3 @@ static enum err_code registry_open(struct oci_source *s, struct err *e)
 
 const struct oci_transport oci_transport_registry = { .name = "docker", .open = registry_open };
 const struct oci_transport oci_transport_daemon = { .name = "docker-daemon", .open = registry_open };
-const struct oci_transport oci_transport_rootfs = { .name = "rootfs", .open = registry_open };
