@@ -37,8 +37,7 @@ static enum err_code set_limits(const struct os_limits *l, struct err *e)
 		TRY(limit(RLIMIT_CPU, l->cpu_seconds, l->cpu_seconds + 1, "processor time", e));
 	if (l->file_bytes)
 		TRY(limit(RLIMIT_FSIZE, l->file_bytes, l->file_bytes, "file size", e));
-	if (l->memory_bytes && !CONFINE_ASAN)	/* its shadow alone is terabytes of address space */
-	{
+	if (l->memory_bytes && !CONFINE_ASAN) {	/* its shadow alone is terabytes of address space */
 		/* What is written to counts, not mappings of large files that are only looked at. */
 		TRY(limit(RLIMIT_DATA, l->memory_bytes, l->memory_bytes, "memory", e));
 		TRY(limit(RLIMIT_AS, l->memory_bytes + VIEW_BYTES, l->memory_bytes + VIEW_BYTES, "address space", e));

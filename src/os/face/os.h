@@ -75,7 +75,7 @@ struct os_limits { uint64_t memory_bytes, cpu_seconds, file_bytes; };
  *   os_confine_seal   the seccomp filter on all threads (TSYNC): allowed are what tests/unit/os/data/worker-syscalls.txt names; exec, socket,
  *                     ptrace kill the process (SIGSYS); open and stat give EPERM (fstat, too, as glibc makes it newfstatat: use lseek
  *                     for sizes); clone3 ENOSYS; anything else kills, a new thread also. Memory never becomes executable.
- * memory_bytes is RLIMIT_AS (not set under AddressSanitizer), cpu_seconds RLIMIT_CPU, file_bytes RLIMIT_FSIZE; 0: no limit. */
+ * memory_bytes is RLIMIT_DATA, with RLIMIT_AS 16 GiB above it for views of files (neither is set under AddressSanitizer), cpu_seconds RLIMIT_CPU, file_bytes RLIMIT_FSIZE; 0: no limit. */
 struct os_confinement { unsigned landlock_abi /* 0: the kernel has none */; bool seccomp, no_new_privs; };
 [[nodiscard]] enum err_code os_confine_begin(const struct os_limits *limits, struct os_confinement *ret, struct err *e);
 [[nodiscard]] enum err_code os_confine_seal(struct os_confinement *c, struct err *e);
