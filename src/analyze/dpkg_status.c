@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include "dpkg.h"
 #include "registry.h"
 
@@ -7,14 +8,13 @@ static enum err_code emit_conffiles(const struct job *j, const struct dpkg_packa
 {
 	struct slice rest = p->conffiles;
 	struct dpkg_file file;
-	struct slice owner = SLICE_NULL;
+	char owner[256];
+	int n = snprintf(owner, sizeof(owner), "deb:%.*s", (int)MIN(p->name.n, sizeof(owner) - 8), (const char *)p->name.p);
 	while (dpkg_conffile_next(&rest, &file)) {
 		if (file.obsolete)
 			continue;
-		if (!owner.p)
-			owner = arena_printf(analyze_scratch(j->ctx), "deb:%.*s", SLICE_ARG(p->name));
-		TRY(arena_ok(analyze_scratch(j->ctx), "reading dpkg's status", e));
-		TRY(FACT_EMIT(analyze_sink(j->ctx), e, .type = FACT_OWNED, .path = file.path, .owned = { .package = owner, .source = j->f->path,
+		TRY(FACT_EMIT(analyze_sink(j->ctx), e, .type = FACT_OWNED, .path = file.path, .owned = {
+			.package = slice_of(owner, (size_t)n), .source = j->f->path,
 			.algo = DIGEST_MD5, .digest = slice_of(file.md5, sizeof(file.md5)), .conffile = 1 }));
 	}
 	return OK;

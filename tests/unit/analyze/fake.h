@@ -62,7 +62,7 @@ enum err_code analyze_emit(struct analyze_ctx *ctx, const struct file_view *f, c
 	struct fact full = *fact;
 	full.path = f->path;
 	full.inner = f->inner;
-	return fake_emit(&ctx->sink, &full, e);
+	return ctx->sink.emit(&ctx->sink, &full, e);
 }
 
 enum err_code analyze_skip(struct analyze_ctx *ctx, const struct file_view *f, enum skip_class cls, uint64_t bytes, const char *reason,
