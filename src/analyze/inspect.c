@@ -75,16 +75,18 @@ static void keep_hit(void *arg, uint32_t id, uint64_t end)
 
 static enum err_code match(struct analyze_ctx *ctx, const struct inspect *in, const struct file_view *view, struct err *e)
 {
-	enum { NESTED_HITS = 20000 };
+	enum { FEW_HITS = 512, NESTED_HITS = 20000 };
 	struct hit_list own = { 0 };
 	const struct hit_list *hits = in->hits;
 	uint64_t start = os_monotonic_ns();
 	if (!hits) {
-		own.items = arena_calloc(&ctx->scratch, NESTED_HITS, sizeof(*own.items));
-		if (!own.items)
-			return arena_ok(&ctx->scratch, "matching patterns", e);
-		own.cap = NESTED_HITS;
-		TRY(threat_block_scan(ctx->blocks, in->content, keep_hit, &own, e));
+		/* Nearly all files have few hits: the large list is made, and the file scanned again, only for the others. */
+		for (size_t cap = FEW_HITS; cap <= NESTED_HITS && (!own.cap || own.dropped); cap = cap == FEW_HITS ? NESTED_HITS : cap + 1) {
+			own = (struct hit_list){ .items = arena_calloc(&ctx->scratch, cap, sizeof(*own.items)), .cap = cap };
+			if (!own.items)
+				return arena_ok(&ctx->scratch, "matching patterns", e);
+			TRY(threat_block_scan(ctx->blocks, in->content, keep_hit, &own, e));
+		}
 		hits = &own;
 	}
 	if (hits->dropped)
@@ -141,10 +143,13 @@ struct analyze_budget analyze_budget(const struct analyze_ctx *ctx, const struct
 					.depth = f->depth < ctx->set.expand_depth ? ctx->set.expand_depth - f->depth : 0 };
 }
 
-static enum err_code over_budget(struct analyze_ctx *ctx, const struct file_view *f, const char *which, struct err *e)
+enum err_code analyze_over_budget(struct analyze_ctx *ctx, const struct file_view *f, const char *which, struct err *e)
 {
 	struct file_view outer = *f;
 	outer.inner = SLICE_NULL;
+	/* Too deep is only this branch's end; the other budgets end the whole file, or refused members would be expanded for nothing. */
+	if (f->depth < ctx->set.expand_depth)
+		ctx->budget.members = ctx->budget.bytes = 0;
 	if (!ctx->budget.told) {
 		ctx->budget.told = true;
 		TRY(analyze_skip(ctx, &outer, SKIP_BUDGET, 0, which, "the archive holds more than may be expanded; --expand raises the budget", e));
@@ -158,14 +163,15 @@ enum err_code analyze_member(struct analyze_ctx *ctx, const struct file_view *f,
 	uint8_t digests[96];
 	struct fact fact = { .type = FACT_ENTRY, .path = f->path };
 	if (f->depth >= ctx->set.expand_depth)
-		return over_budget(ctx, f, "budget: archive depth", e);
+		return analyze_over_budget(ctx, f, "budget: archive depth", e);
 	if (!ctx->budget.members)
-		return over_budget(ctx, f, "budget: archive members", e);
+		return analyze_over_budget(ctx, f, "budget: archive members", e);
 	if (content.n > ctx->budget.bytes)
-		return over_budget(ctx, f, "budget: expanded bytes", e);
+		return analyze_over_budget(ctx, f, "budget: expanded bytes", e);
 	ctx->budget.members--;
 	ctx->budget.bytes -= content.n;
 	ctx->nested_bytes += content.n;
+	struct arena_mark mark = arena_mark(&ctx->scratch);
 	struct slice inner = f->inner.n ? arena_printf(&ctx->scratch, "%.*s!/%.*s", (int)MIN(f->inner.n, (size_t)65536), (const char *)f->inner.p, (int)MIN(name.n, (size_t)65536), (const char *)name.p)
 					: arena_dup(&ctx->scratch, slice_upto(name, 65536));
 	if (!inner.p)
@@ -174,5 +180,8 @@ enum err_code analyze_member(struct analyze_ctx *ctx, const struct file_view *f,
 	fact.inner = inner;
 	fact.entry = (struct fact_entry){ .kind = ENTRY_FILE, .mode = in.mode, .size = content.n };
 	TRY(inspect_file(ctx, &in, &fact.entry, digests, e));
-	return fact.entry.flags & ENTRY_F_CODE ? ctx->sink.emit(&ctx->sink, &fact, e) : OK;
+	enum err_code code = fact.entry.flags & ENTRY_F_CODE ? ctx->sink.emit(&ctx->sink, &fact, e) : OK;
+	/* An archive has up to a million members: each gives back what it took. */
+	arena_rewind(&ctx->scratch, mark);
+	return code;
 }

@@ -21,6 +21,26 @@ void arena_free(struct arena *a)
 	*a = (struct arena){ .max_bytes = a->max_bytes };
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){ a->head, a->head ? a->head->used : 0, a->used_bytes };
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+	while (a->head && a->head != mark.head) {
+		struct arena_block *next = a->head->next;
+		free(a->head);
+		a->head = next;
+	}
+	if (a->head) {	/* what is handed out again must be zero again */
+		memset(a->head->data + mark.used, 0, a->head->used - mark.used);
+		a->head->used = mark.used;
+	}
+	a->used_bytes = mark.used_bytes;
+	a->failed = false;
+}
+
 static void *refuse(struct arena *a)
 {
 	a->failed = true;

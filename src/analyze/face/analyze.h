@@ -61,6 +61,10 @@ bool analyze_kept(struct analyze_ctx *ctx, struct slice key, struct slice *ret_b
 struct analyze_budget { uint64_t bytes, members; unsigned depth; };
 struct analyze_budget analyze_budget(const struct analyze_ctx *ctx, const struct file_view *f);
 
+/* A budget of the outermost file is used up: reports it once (FACT_SKIPPED, SKIP_BUDGET, reason `which`) and lets nothing more of that
+ * file be expanded. Always returns ERR_LIMIT. */
+enum err_code analyze_over_budget(struct analyze_ctx *ctx, const struct file_view *f, const char *which, struct err *e);
+
 /* For members larger than 64 MiB: bytes appended go to the worker's unnamed scratch file (descriptor 3) and are mapped privately at
  * the end. One spool may be open per depth; its bytes count like any expanded bytes (ERR_LIMIT when the budget or the scratch
  * file's limit is used up, reported as FACT_SKIPPED by the spool). The mapping lives until the spool is closed. */

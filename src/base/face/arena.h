@@ -15,6 +15,11 @@ struct arena {
 void arena_free(struct arena *a);
 #define AUTO_ARENA [[gnu::cleanup(arena_free)]] struct arena
 
+/* Frees at once what was allocated behind a mark, and clears `failed`. Marks nest. */
+struct arena_mark { struct arena_block *head; size_t used, used_bytes; };
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
+
 /* Zeroed, aligned to 16; NULL (and failed is set) when over budget or out of memory. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_calloc(struct arena *a, size_t count, size_t size);	/* checked multiplication */

@@ -94,6 +94,13 @@ enum err_code analyze_member(struct analyze_ctx *ctx, const struct file_view *f,
 	return OK;
 }
 
+enum err_code analyze_over_budget(struct analyze_ctx *ctx, const struct file_view *f, const char *which, struct err *e)
+{
+	ctx->budget_members = 0;
+	TRY(analyze_skip(ctx, f, SKIP_BUDGET, 0, which, "", e));
+	return err_set(e, ERR_LIMIT, 0, "%s", which);
+}
+
 struct analyze_spool { struct buf bytes; };
 enum err_code analyze_spool_open(struct analyze_ctx *ctx, struct analyze_spool **ret, struct err *e)
 {
