@@ -73,6 +73,14 @@ static void keep_hit(void *arg, uint32_t id, uint64_t end)
 		l->dropped++;
 }
 
+static enum err_code scan_block(struct analyze_ctx *ctx, struct slice content, size_t cap, struct hit_list *hits, struct err *e)
+{
+	*hits = (struct hit_list){ .items = arena_calloc(&ctx->scratch, cap, sizeof(*hits->items)), .cap = cap };
+	if (!hits->items)
+		return arena_ok(&ctx->scratch, "matching patterns", e);
+	return threat_block_scan(ctx->blocks, content, keep_hit, hits, e);
+}
+
 static enum err_code match(struct analyze_ctx *ctx, const struct inspect *in, const struct file_view *view, struct err *e)
 {
 	enum { FEW_HITS = 512, NESTED_HITS = 20000 };
@@ -81,12 +89,9 @@ static enum err_code match(struct analyze_ctx *ctx, const struct inspect *in, co
 	uint64_t start = os_monotonic_ns();
 	if (!hits) {
 		/* Nearly all files have few hits: the large list is made, and the file scanned again, only for the others. */
-		for (size_t cap = FEW_HITS; cap <= NESTED_HITS && (!own.cap || own.dropped); cap = cap == FEW_HITS ? NESTED_HITS : cap + 1) {
-			own = (struct hit_list){ .items = arena_calloc(&ctx->scratch, cap, sizeof(*own.items)), .cap = cap };
-			if (!own.items)
-				return arena_ok(&ctx->scratch, "matching patterns", e);
-			TRY(threat_block_scan(ctx->blocks, in->content, keep_hit, &own, e));
-		}
+		TRY(scan_block(ctx, in->content, FEW_HITS, &own, e));
+		if (own.dropped)
+			TRY(scan_block(ctx, in->content, NESTED_HITS, &own, e));
 		hits = &own;
 	}
 	if (hits->dropped)

@@ -56,7 +56,7 @@ bool zip_find(struct slice c, struct zip *ret)
 	if (sig_at(c, end, "PK\5\6") && end_is_good(c, end, ret))
 		return true;
 	/* 0x05 is rare in text and code alike: look for it, not for 'P' */
-	struct slice tail = slice_sub(c, (size_t)least, (size_t)(end - least) + 4);
+	struct slice tail = slice_sub(c, (size_t)least, (size_t)(end - least) + 3);
 	for (unsigned tries = 0; tries < 64;) {
 		ptrdiff_t at = slice_rfind_byte(tail, 5);
 		if (at < 2)
