@@ -51,7 +51,7 @@ enum err_code threat_judge_file(struct threat_judge *j, const struct judge_file 
 	TRY(judge_entry(j, f, e));
 	if (signs)
 		TRY(judge_signs(j, f, e));
-	return tokens ? judge_tokens(j, f, e) : OK;
+	return tokens ? judge_token_hits(j, f, e) : OK;
 }
 
 enum err_code threat_judge_layer_fact(struct threat_judge *j, int layer, const struct fact *f, struct err *e)

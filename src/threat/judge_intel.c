@@ -137,7 +137,7 @@ static enum err_code block_list(struct threat_judge *j, const struct judge_file 
 	return draft_add(j, &text, SLICE_NULL, f, &spot, NULL, e);
 }
 
-enum err_code judge_tokens(struct threat_judge *j, const struct judge_file *f, struct err *e)
+enum err_code judge_token_hits(struct threat_judge *j, const struct judge_file *f, struct err *e)
 {
 	struct found { const struct fact_token *t; struct intel_hit h; } *found = NULL;
 	AUTO_ARENA a = ARENA(8 * MIB);

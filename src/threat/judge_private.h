@@ -59,7 +59,7 @@ static inline struct slice judge_sha256(const struct judge_file *f) { return f->
 /* The judges of one kind of fact each, in files of the same name. */
 [[nodiscard]] enum err_code judge_signs(struct threat_judge *j, const struct judge_file *f, struct err *e);
 [[nodiscard]] enum err_code judge_signs_image(struct threat_judge *j, struct err *e);
-[[nodiscard]] enum err_code judge_tokens(struct threat_judge *j, const struct judge_file *f, struct err *e);
+[[nodiscard]] enum err_code judge_token_hits(struct threat_judge *j, const struct judge_file *f, struct err *e);
 [[nodiscard]] enum err_code judge_digests(struct threat_judge *j, const struct judge_file *f, struct err *e);
 [[nodiscard]] enum err_code judge_packages(struct threat_judge *j, struct err *e);
 [[nodiscard]] enum err_code judge_reference(struct threat_judge *j, struct err *e);
