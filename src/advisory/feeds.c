@@ -98,12 +98,12 @@ enum err_code feed_osv(struct importer *im, const struct import_input *in, struc
 static enum err_code read_zip(struct importer *im, const struct import_input *in, struct err *e)
 {
 	struct zip *z;
-	struct zip_member m;
+	struct feed_zip_member m;
 	bool more = true;
-	TRY(zip_open(in->fd, in->bytes, &z, e));
+	TRY(feed_zip_open(in->fd, in->bytes, &z, e));
 	enum err_code rc = OK;
 	im->shared->total_bytes = in->bytes;
-	while (rc == OK && (rc = zip_next(z, &m, &more, e)) == OK && more) {
+	while (rc == OK && (rc = feed_zip_next(z, &m, &more, e)) == OK && more) {
 		struct slice text;
 		im->shared->done_bytes += m.packed_bytes;
 		if (!slice_has_suffix(m.name, SL(".json"))) {
@@ -112,7 +112,7 @@ static enum err_code read_zip(struct importer *im, const struct import_input *in
 		}
 		/* the name borrows from a window that reading may move */
 		struct slice name = arena_dup(&im->scratch, slice_upto(m.name, 256));
-		enum err_code got = zip_content(z, &text, e);
+		enum err_code got = feed_zip_content(z, &text, e);
 		if (got == OK)
 			rc = feed_osv(im, in, name, text, e);
 		else if (got == ERR_IO || got == ERR_NOMEM)
@@ -121,7 +121,7 @@ static enum err_code read_zip(struct importer *im, const struct import_input *in
 			feed_malformed(im, name, e->msg);
 		arena_free(&im->scratch);
 	}
-	zip_close(z);
+	feed_zip_close(z);
 	return rc == OK ? settle_bases(im, e) : rc;
 }
 

@@ -115,7 +115,7 @@ static enum err_code read_end(struct zip *z, struct err *e)
 	return OK;
 }
 
-enum err_code zip_open(int fd, uint64_t file_bytes, struct zip **ret, struct err *e)
+enum err_code feed_zip_open(int fd, uint64_t file_bytes, struct zip **ret, struct err *e)
 {
 	struct zip *z = calloc(1, sizeof(*z));
 	if (!z)
@@ -130,14 +130,14 @@ enum err_code zip_open(int fd, uint64_t file_bytes, struct zip **ret, struct err
 	else if (rc == OK)
 		z->inflate_ready = true;
 	if (rc != OK) {
-		zip_close(z);
+		feed_zip_close(z);
 		return rc;
 	}
 	*ret = z;
 	return OK;
 }
 
-void zip_close(struct zip *z)
+void feed_zip_close(struct zip *z)
 {
 	if (!z)
 		return;
@@ -149,7 +149,7 @@ void zip_close(struct zip *z)
 	free(z);
 }
 
-uint64_t zip_count(const struct zip *z) { return z->count; }
+uint64_t feed_zip_count(const struct zip *z) { return z->count; }
 
 /* zip64 sizes stand in an extra field, only those whose plain field is saturated, in this order. */
 static bool take_zip64(struct slice extra, uint64_t *bytes, uint64_t *packed, uint64_t *at)
@@ -171,7 +171,7 @@ static bool take_zip64(struct slice extra, uint64_t *bytes, uint64_t *packed, ui
 	return *bytes != 0xffffffff && *packed != 0xffffffff && *at != 0xffffffff;
 }
 
-enum err_code zip_next(struct zip *z, struct zip_member *ret, bool *ret_more, struct err *e)
+enum err_code feed_zip_next(struct zip *z, struct feed_zip_member *ret, bool *ret_more, struct err *e)
 {
 	const uint8_t *p;
 	if (z->seen == z->count) {
@@ -201,7 +201,7 @@ enum err_code zip_next(struct zip *z, struct zip_member *ret, bool *ret_more, st
 	/* Members that share bytes are how a small zip unpacks to petabytes. */
 	if (!add_ok(z->packed_total, z->cur.packed, &z->packed_total) || z->packed_total > z->file_bytes)
 		return err_at(e, ERR_FORMAT, z->dir_at, "the zip's members overlap");
-	*ret = (struct zip_member){ slice_of(p + CENTRAL_SIZE, name), z->cur.packed, z->cur.bytes };
+	*ret = (struct feed_zip_member){ slice_of(p + CENTRAL_SIZE, name), z->cur.packed, z->cur.bytes };
 	*ret_more = true;
 	z->dir_at += all;
 	z->seen++;
@@ -237,7 +237,7 @@ static enum err_code unpack(struct zip *z, const uint8_t *packed, struct slice *
 	return OK;
 }
 
-enum err_code zip_content(struct zip *z, struct slice *ret, struct err *e)
+enum err_code feed_zip_content(struct zip *z, struct slice *ret, struct err *e)
 {
 	const uint8_t *p;
 	if (z->cur.flags & 1)

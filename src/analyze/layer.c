@@ -310,7 +310,6 @@ enum err_code layer_feed(struct layer *l, const struct slot *slot, struct err *e
 	l->slot = slot;
 	l->next_hit = 0;
 	TRY(tar_reader_feed(l->tar, slice_of(slot->bytes, slot->n), e));
-	l->fact.path.n = 0;
 	if (slot->hits.dropped)
 		return emit(l, &(struct fact){ .type = FACT_SKIPPED, .skipped = { .reason = SL("limit: pattern matches"), .cls = SKIP_DATA,
 										  .detail = SL("more than are looked at in half a megabyte") } }, e);

@@ -7,12 +7,12 @@
 
 enum { CHUNK_BYTES = 4 << 20, CHUNK_ITEMS = 1 << 17, MOST_RUNS = 4096 };
 
-void sorter_init(struct sorter *s, const char *dir, struct arena *arena)
+void fact_sorter_init(struct sorter *s, const char *dir, struct arena *arena)
 {
 	*s = (struct sorter){ .dir = dir, .arena = arena, .chunk = BUF(64 * MIB), .spill_fd = -1, .chunk_sorted = true };
 }
 
-void sorter_free(struct sorter *s)
+void fact_sorter_free(struct sorter *s)
 {
 	buf_free(&s->chunk);
 	free(s->items);
@@ -87,7 +87,7 @@ static enum err_code spill(struct sorter *s, struct err *e)
 	return OK;
 }
 
-enum err_code sorter_add(struct sorter *s, struct slice encoded, struct err *e)
+enum err_code fact_sorter_add(struct sorter *s, struct slice encoded, struct err *e)
 {
 	if (s->chunk.n + encoded.n > CHUNK_BYTES || s->n_items == CHUNK_ITEMS)
 		TRY(spill(s, e));
@@ -173,7 +173,7 @@ static void sift(struct source **heap, size_t n, size_t i)
 	}
 }
 
-static enum err_code merge_with(struct sorter *s, struct source *sources, struct source **heap, sorter_fn *fn, void *arg, struct err *e)
+static enum err_code merge_with(struct sorter *s, struct source *sources, struct source **heap, fact_sorter_fn *fn, void *arg, struct err *e)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->runs.n; i++) {
@@ -195,7 +195,7 @@ static enum err_code merge_with(struct sorter *s, struct source *sources, struct
 	return OK;
 }
 
-static enum err_code merge(struct sorter *s, sorter_fn *fn, void *arg, struct err *e)
+static enum err_code merge(struct sorter *s, fact_sorter_fn *fn, void *arg, struct err *e)
 {
 	struct source *sources = calloc(s->runs.n, sizeof(*sources));
 	struct source **heap = calloc(s->runs.n, sizeof(*heap));
@@ -211,7 +211,7 @@ static enum err_code merge(struct sorter *s, sorter_fn *fn, void *arg, struct er
 	return code;
 }
 
-enum err_code sorter_single_run(struct sorter *s, bool *ret, struct err *e)
+enum err_code fact_sorter_single_run(struct sorter *s, bool *ret, struct err *e)
 {
 	*ret = false;
 	if (s->spill_fd < 0)
@@ -222,7 +222,7 @@ enum err_code sorter_single_run(struct sorter *s, bool *ret, struct err *e)
 	return OK;
 }
 
-enum err_code sorter_drain(struct sorter *s, sorter_fn *fn, void *arg, struct err *e)
+enum err_code fact_sorter_drain(struct sorter *s, fact_sorter_fn *fn, void *arg, struct err *e)
 {
 	if (s->spill_fd < 0) {	/* everything is in memory */
 		sort_chunk(s);
@@ -231,7 +231,7 @@ enum err_code sorter_drain(struct sorter *s, sorter_fn *fn, void *arg, struct er
 		return OK;
 	}
 	bool single;
-	TRY(sorter_single_run(s, &single, e));
+	TRY(fact_sorter_single_run(s, &single, e));
 	buf_free(&s->chunk);
 	return merge(s, fn, arg, e);
 }

@@ -19,11 +19,11 @@ struct sorter {
 	struct sort_runs runs;
 	uint64_t count;
 };
-void sorter_init(struct sorter *s, const char *dir, struct arena *arena);
-[[nodiscard]] enum err_code sorter_add(struct sorter *s, struct slice encoded, struct err *e);
+void fact_sorter_init(struct sorter *s, const char *dir, struct arena *arena);
+[[nodiscard]] enum err_code fact_sorter_add(struct sorter *s, struct slice encoded, struct err *e);
 /* Gives everything in order, once. */
-typedef enum err_code sorter_fn(void *arg, struct slice encoded, struct err *e);
-[[nodiscard]] enum err_code sorter_drain(struct sorter *s, sorter_fn *fn, void *arg, struct err *e);
+typedef enum err_code fact_sorter_fn(void *arg, struct slice encoded, struct err *e);
+[[nodiscard]] enum err_code fact_sorter_drain(struct sorter *s, fact_sorter_fn *fn, void *arg, struct err *e);
 /* After the last add: true when all is one ascending run on disk, whose blocks can be copied as they are (then no drain). */
-[[nodiscard]] enum err_code sorter_single_run(struct sorter *s, bool *ret, struct err *e);
-void sorter_free(struct sorter *s);
+[[nodiscard]] enum err_code fact_sorter_single_run(struct sorter *s, bool *ret, struct err *e);
+void fact_sorter_free(struct sorter *s);

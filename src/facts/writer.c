@@ -32,7 +32,7 @@ static enum facts_section section_of(const struct fact *f)
 static void writer_free(struct facts_writer *w)
 {
 	for (unsigned i = 0; i < SECTION_COUNT; i++)
-		sorter_free(&w->sorters[i]);
+		fact_sorter_free(&w->sorters[i]);
 	if (w->out.path)
 		os_atomic_abort(&w->out);
 	else
@@ -58,7 +58,7 @@ enum err_code facts_writer_open(const char *dir, const char *path, struct facts_
 	w->out.fd = -1;
 	w->dir = arena_strdup(&w->arena, dir);
 	for (unsigned i = 0; i < SECTION_COUNT; i++)
-		sorter_init(&w->sorters[i], w->dir, &w->arena);
+		fact_sorter_init(&w->sorters[i], w->dir, &w->arena);
 	enum err_code code = path ? os_atomic_open(path, 0600, &w->out, e) : os_unnamed_file(dir, &w->fd, e);
 	if (code == OK && path)
 		w->fd = w->out.fd;
@@ -128,7 +128,7 @@ enum err_code facts_writer_add(struct facts_writer *w, const struct fact *f, str
 	}
 	if (f->type == FACT_OWNED)
 		TRY(note_source(w, f->owned.source, e));
-	return sorter_add(&w->sorters[section_of(f)], encoded, e);
+	return fact_sorter_add(&w->sorters[section_of(f)], encoded, e);
 }
 
 static enum err_code put_block(void *arg, struct slice encoded, struct err *e) { return block_writer_put(arg, encoded, e); }
@@ -177,7 +177,7 @@ static enum err_code write_section(struct facts_writer *w, enum facts_section se
 	struct sorter *s = &w->sorters[section];
 	struct block_index *index = &w->footer.index[section];
 	bool single;
-	TRY(sorter_single_run(s, &single, e));
+	TRY(fact_sorter_single_run(s, &single, e));
 	if (single) {
 		struct sort_run *run = &s->runs.items[0];
 		TRY(copy_blocks(w, s, index, e));
@@ -185,7 +185,7 @@ static enum err_code write_section(struct facts_writer *w, enum facts_section se
 	}
 	struct block_writer b;
 	TRY(block_writer_init(&b, w->fd, w->footer.offset, &w->arena, e));
-	enum err_code code = sorter_drain(s, put_block, &b, e);
+	enum err_code code = fact_sorter_drain(s, put_block, &b, e);
 	if (code == OK)
 		code = block_writer_flush(&b, e);
 	if (code == OK) {
@@ -204,7 +204,7 @@ static enum err_code write_all(struct facts_writer *w, struct err *e)
 	TRY(footer_write_magic(w->fd, &w->footer, e));
 	for (unsigned s = 0; s < SECTION_COUNT; s++) {
 		TRY(write_section(w, (enum facts_section)s, e));
-		sorter_free(&w->sorters[s]);
+		fact_sorter_free(&w->sorters[s]);
 	}
 	TRY(footer_encode(&b, &w->footer, e));
 	return os_write_all(w->fd, b.p, b.n, "write facts", e);

@@ -60,7 +60,7 @@ void json_close(struct json *j, char bracket)
 	out_putc(j->o, bracket);
 }
 
-void json_text(struct json *j, const char *key, struct slice s)
+void report_json_text(struct json *j, const char *key, struct slice s)
 {
 	json_key(j, key);
 	string(j, s);
@@ -75,7 +75,7 @@ void json_null(struct json *j, const char *key)
 void json_text_or_null(struct json *j, const char *key, struct slice s)
 {
 	if (s.n)
-		json_text(j, key, s);
+		report_json_text(j, key, s);
 	else
 		json_null(j, key);
 }
@@ -83,7 +83,7 @@ void json_text_or_null(struct json *j, const char *key, struct slice s)
 void json_raw(struct json *j, const char *key, struct slice s)
 {
 	char beside[64];
-	json_text(j, key, s);
+	report_json_text(j, key, s);
 	if (text_is_utf8(s))
 		return;
 	snprintf(beside, sizeof(beside), "%s_base64", key);
@@ -93,7 +93,7 @@ void json_raw(struct json *j, const char *key, struct slice s)
 	out_putc(j->o, '"');
 }
 
-void json_number(struct json *j, const char *key, uint64_t n)
+void report_json_number(struct json *j, const char *key, uint64_t n)
 {
 	json_key(j, key);
 	out_printf(j->o, "%llu", (unsigned long long)n);
@@ -104,7 +104,7 @@ void json_int_or_null(struct json *j, const char *key, int n)
 	if (n < 0)
 		json_null(j, key);
 	else
-		json_number(j, key, (uint64_t)n);
+		report_json_number(j, key, (uint64_t)n);
 }
 
 void json_real(struct json *j, const char *key, double d, unsigned decimals)
@@ -124,6 +124,6 @@ void json_list(struct json *j, const char *key, const struct slice_list *l)
 {
 	json_open(j, key, '[');
 	for (size_t i = 0; i < l->n; i++)
-		json_text(j, NULL, l->items[i]);
+		report_json_text(j, NULL, l->items[i]);
 	json_close(j, ']');
 }

@@ -23,11 +23,11 @@ struct json { struct out *o; bool pretty; bool filled[16]; unsigned depth; };
 void json_open(struct json *j, const char *key, char bracket);	/* '{' or '[' */
 void json_close(struct json *j, char bracket);			/* '}' or ']' */
 void json_key(struct json *j, const char *key);		/* separators and the key; a value must follow */
-void json_text(struct json *j, const char *key, struct slice s);
+void report_json_text(struct json *j, const char *key, struct slice s);
 void json_text_or_null(struct json *j, const char *key, struct slice s);	/* empty: null */
-/* As json_text; when the bytes are no UTF-8, also "<key>_base64" with the raw bytes. */
+/* As report_json_text; when the bytes are no UTF-8, also "<key>_base64" with the raw bytes. */
 void json_raw(struct json *j, const char *key, struct slice s);
-void json_number(struct json *j, const char *key, uint64_t n);
+void report_json_number(struct json *j, const char *key, uint64_t n);
 void json_int_or_null(struct json *j, const char *key, int n);	/* negative: null */
 void json_real(struct json *j, const char *key, double d, unsigned decimals);
 void json_bool(struct json *j, const char *key, bool b);

@@ -62,7 +62,7 @@ static size_t rule_index(const struct rules *rules, struct slice rule)
 static void message(struct json *j, const char *key, struct slice text)
 {
 	json_open(j, key, '{');
-	json_text(j, "text", text);
+	report_json_text(j, "text", text);
 	json_close(j, '}');
 }
 
@@ -71,22 +71,22 @@ static void rule(struct json *j, const struct finding *f)
 	char score[16];
 	snprintf(score, sizeof(score), "%.1f", score_of(f));
 	json_open(j, NULL, '{');
-	json_text(j, "id", f->rule);
+	report_json_text(j, "id", f->rule);
 	message(j, "shortDescription", slice_upto(f->kind == KIND_VULNERABILITY && f->subject.n ? f->subject : f->title, 1000));
 	message(j, "fullDescription", slice_upto(f->description.n ? f->description : f->title, 1000));
 	message(j, "help", f->advice.n ? f->advice : f->title);
 	if (f->references.n && slice_has_prefix(f->references.items[0], SL("https://")) && slice_find_byte(f->references.items[0], ' ') < 0)
-		json_text(j, "helpUri", f->references.items[0]);
+		report_json_text(j, "helpUri", f->references.items[0]);
 	json_open(j, "defaultConfiguration", '{');
-	json_text(j, "level", slice_str(level_of(f->severity)));
+	report_json_text(j, "level", slice_str(level_of(f->severity)));
 	json_close(j, '}');
 	json_open(j, "properties", '{');
-	json_text(j, "precision", f->weak ? SL("medium") : SL("high"));
+	report_json_text(j, "precision", f->weak ? SL("medium") : SL("high"));
 	if (f->severity != SEV_UNKNOWN || f->cvss_score > 0)
-		json_text(j, "security-severity", slice_str(score));
+		report_json_text(j, "security-severity", slice_str(score));
 	json_open(j, "tags", '[');
-	json_text(j, NULL, SL("security"));
-	json_text(j, NULL, slice_str(finding_kind_name(f->kind)));
+	report_json_text(j, NULL, SL("security"));
+	report_json_text(j, NULL, slice_str(finding_kind_name(f->kind)));
 	json_close(j, ']');
 	json_close(j, '}');
 	json_close(j, '}');
@@ -107,7 +107,7 @@ static void uri(struct json *j, struct slice path)
 		else
 			buf_printf(&b, "%%%02X", c);
 	}
-	json_text(j, "uri", b.n ? buf_slice(&b) : SL("image"));
+	report_json_text(j, "uri", b.n ? buf_slice(&b) : SL("image"));
 }
 
 static void physical(struct json *j, const struct report *r, struct slice path, bool inside)
@@ -116,10 +116,10 @@ static void physical(struct json *j, const struct report *r, struct slice path, 
 	json_open(j, "artifactLocation", '{');
 	uri(j, inside ? path : r->reference);
 	if (inside)
-		json_text(j, "uriBaseId", SL("ROOTFS"));
+		report_json_text(j, "uriBaseId", SL("ROOTFS"));
 	json_close(j, '}');
 	json_open(j, "region", '{');	/* services want a line; files of an image have none that means something */
-	json_number(j, "startLine", 1);
+	report_json_number(j, "startLine", 1);
 	json_close(j, '}');
 	json_close(j, '}');
 }
@@ -136,8 +136,8 @@ static void logical(struct json *j, const struct report *r, const struct evidenc
 	buf_put_slice(&name, ev->path);
 	json_open(j, "logicalLocations", '[');
 	json_open(j, NULL, '{');
-	json_text(j, "fullyQualifiedName", buf_slice(&name));
-	json_text(j, "kind", SL("resource"));
+	report_json_text(j, "fullyQualifiedName", buf_slice(&name));
+	report_json_text(j, "kind", SL("resource"));
 	json_close(j, '}');
 	json_close(j, ']');
 }
@@ -181,9 +181,9 @@ static void result(struct json *j, const struct report *r, const struct finding 
 {
 	static const struct evidence nowhere = { .layer = -1 };
 	json_open(j, NULL, '{');
-	json_text(j, "ruleId", f->rule);
-	json_number(j, "ruleIndex", rule_index(rules, f->rule));
-	json_text(j, "level", slice_str(level_of(f->severity)));
+	report_json_text(j, "ruleId", f->rule);
+	report_json_number(j, "ruleIndex", rule_index(rules, f->rule));
+	report_json_text(j, "level", slice_str(level_of(f->severity)));
 	result_message(j, f);
 	json_open(j, "locations", '[');
 	for (size_t i = 0; i < MIN(f->evidence.n, (size_t)10); i++)
@@ -192,20 +192,20 @@ static void result(struct json *j, const struct report *r, const struct finding 
 		location(j, r, &nowhere);
 	json_close(j, ']');
 	json_open(j, "partialFingerprints", '{');
-	json_text(j, "pabeanFinding/v1", slice_str(f->id));
+	report_json_text(j, "pabeanFinding/v1", slice_str(f->id));
 	json_close(j, '}');
 	if (f->waived_by.n) {
 		json_open(j, "suppressions", '[');
 		json_open(j, NULL, '{');
-		json_text(j, "kind", SL("external"));
-		json_text(j, "status", SL("accepted"));
-		json_text(j, "justification", f->waived_by);
+		report_json_text(j, "kind", SL("external"));
+		report_json_text(j, "status", SL("accepted"));
+		report_json_text(j, "justification", f->waived_by);
 		json_close(j, '}');
 		json_close(j, ']');
 	}
 	json_open(j, "properties", '{');
-	json_text(j, "severity", slice_str(severity_name(f->severity)));
-	json_text(j, "kind", slice_str(finding_kind_name(f->kind)));
+	report_json_text(j, "severity", slice_str(severity_name(f->severity)));
+	report_json_text(j, "kind", slice_str(finding_kind_name(f->kind)));
 	json_bool(j, "hidden", f->hidden);
 	json_bool(j, "exploited", f->exploited);
 	json_text_or_null(j, "package", f->package);
@@ -219,8 +219,8 @@ static void result(struct json *j, const struct report *r, const struct finding 
 void report_sarif_begin(struct json *j)
 {
 	json_open(j, NULL, '{');
-	json_text(j, "$schema", SL("https://json.schemastore.org/sarif-2.1.0.json"));
-	json_text(j, "version", SL("2.1.0"));
+	report_json_text(j, "$schema", SL("https://json.schemastore.org/sarif-2.1.0.json"));
+	report_json_text(j, "version", SL("2.1.0"));
 	json_open(j, "runs", '[');
 }
 
@@ -234,9 +234,9 @@ static void driver(struct json *j, const struct rules *rules, const struct repor
 {
 	json_open(j, "tool", '{');
 	json_open(j, "driver", '{');
-	json_text(j, "name", SL("pabean"));
-	json_text(j, "version", slice_str(o->version));
-	json_text(j, "semanticVersion", slice_str(o->version));
+	report_json_text(j, "name", SL("pabean"));
+	report_json_text(j, "version", slice_str(o->version));
+	report_json_text(j, "semanticVersion", slice_str(o->version));
 	json_open(j, "rules", '[');
 	for (size_t i = 0; i < rules->n; i++)
 		rule(j, rules->items[i]);
@@ -252,19 +252,19 @@ static void run_properties(struct json *j, const struct report *r)
 	text_escape(&id, r->reference);
 	buf_printf(&id, "/%.*s", SLICE_ARG(r->platform));
 	json_open(j, "automationDetails", '{');
-	json_text(j, "id", buf_slice(&id));
+	report_json_text(j, "id", buf_slice(&id));
 	json_close(j, '}');
 	json_open(j, "originalUriBaseIds", '{');
 	json_open(j, "ROOTFS", '{');
-	json_text(j, "uri", SL("file:///"));
+	report_json_text(j, "uri", SL("file:///"));
 	json_close(j, '}');
 	json_close(j, '}');
-	json_text(j, "columnKind", SL("unicodeCodePoints"));
+	report_json_text(j, "columnKind", SL("unicodeCodePoints"));
 	json_open(j, "properties", '{');
 	json_raw(j, "image", r->reference);
 	json_text_or_null(j, "digest", r->digest);
 	json_text_or_null(j, "platform", r->platform);
-	json_text(j, "decision", slice_str(decision_name(r->verdict.decision)));
+	report_json_text(j, "decision", slice_str(decision_name(r->verdict.decision)));
 	json_text_or_null(j, "policyDigest", r->verdict.policy_digest);
 	json_bool(j, "complete", r->complete);
 	json_close(j, '}');

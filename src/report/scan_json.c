@@ -21,9 +21,9 @@ static void layer(struct json *j, const struct layer_info *l)
 	json_text_or_null(j, "digest", l->digest);
 	json_text_or_null(j, "diff_id", l->diff_id);
 	json_text_or_null(j, "media_type", l->media_type);
-	json_number(j, "size_bytes", l->size_bytes);
-	json_number(j, "uncompressed_bytes", l->uncompressed_bytes);
-	json_number(j, "files", l->files);
+	report_json_number(j, "size_bytes", l->size_bytes);
+	report_json_number(j, "uncompressed_bytes", l->uncompressed_bytes);
+	report_json_number(j, "files", l->files);
 	json_raw(j, "created_by", l->created_by);
 	json_bool(j, "base", l->base);
 	json_close(j, '}');
@@ -33,7 +33,7 @@ static void image(struct json *j, const struct report *r)
 {
 	json_open(j, "image", '{');
 	json_raw(j, "reference", r->reference);
-	json_text(j, "transport", r->transport);
+	report_json_text(j, "transport", r->transport);
 	json_text_or_null(j, "digest", r->digest);
 	json_text_or_null(j, "index_digest", r->index_digest);
 	json_text_or_null(j, "config_digest", r->config_digest);
@@ -57,14 +57,14 @@ static void image(struct json *j, const struct report *r)
 static void verdict(struct json *j, const struct verdict *v)
 {
 	json_open(j, "verdict", '{');
-	json_text(j, "decision", slice_str(decision_name(v->decision)));
+	report_json_text(j, "decision", slice_str(decision_name(v->decision)));
 	json_open(j, "reasons", '[');
 	for (size_t i = 0; i < v->reasons.n; i++) {
 		const struct verdict_reason *reason = &v->reasons.items[i];
 		json_open(j, NULL, '{');
-		json_text(j, "rule", reason->rule);
-		json_text(j, "effect", reason->decision == DECISION_ADMIT ? SL("warn") : slice_str(decision_name(reason->decision)));
-		json_text(j, "text", reason->text);
+		report_json_text(j, "rule", reason->rule);
+		report_json_text(j, "effect", reason->decision == DECISION_ADMIT ? SL("warn") : slice_str(decision_name(reason->decision)));
+		report_json_text(j, "text", reason->text);
 		json_list(j, "findings", &reason->findings);
 		json_close(j, '}');
 	}
@@ -90,17 +90,17 @@ static void summary(struct json *j, const struct report *r)
 	json_open(j, "summary", '{');
 	json_open(j, "findings", '{');
 	for (int s = SEV_CRITICAL; s >= SEV_UNKNOWN; s--)
-		json_number(j, severity_name((enum severity)s), severities[s]);
+		report_json_number(j, severity_name((enum severity)s), severities[s]);
 	json_close(j, '}');
 	json_open(j, "kinds", '{');
 	for (unsigned k = 0; k < KIND_COUNT; k++)
-		json_number(j, finding_kind_name((enum finding_kind)k), kinds[k]);
+		report_json_number(j, finding_kind_name((enum finding_kind)k), kinds[k]);
 	json_close(j, '}');
-	json_number(j, "waived", waived);
-	json_number(j, "not_shown", r->findings.n - shown);
-	json_number(j, "packages", r->packages.n);
-	json_number(j, "files", r->total_files);
-	json_number(j, "bytes", r->total_bytes);
+	report_json_number(j, "waived", waived);
+	report_json_number(j, "not_shown", r->findings.n - shown);
+	report_json_number(j, "packages", r->packages.n);
+	report_json_number(j, "files", r->total_files);
+	report_json_number(j, "bytes", r->total_bytes);
 	json_close(j, '}');
 }
 
@@ -112,7 +112,7 @@ static void evidence(struct json *j, const struct report *r, const struct eviden
 	json_text_or_null(j, "diff_id", has_layer ? r->layers.items[ev->layer].diff_id : SLICE_NULL);
 	path(j, ev->path);
 	if (ev->has_offset)
-		json_number(j, "offset", ev->offset);
+		report_json_number(j, "offset", ev->offset);
 	else
 		json_null(j, "offset");
 	json_text_or_null(j, "sha256", ev->sha256);
@@ -161,13 +161,13 @@ static void finding(struct json *j, const struct report *r, const struct finding
 	if (f->published_s)
 		os_format_time(f->published_s, published);
 	json_open(j, NULL, '{');
-	json_text(j, "id", slice_str(f->id));
-	json_text(j, "rule", f->rule);
-	json_text(j, "kind", slice_str(finding_kind_name(f->kind)));
-	json_text(j, "severity", slice_str(severity_name(f->severity)));
-	json_text(j, "title", f->title);
-	json_text(j, "description", f->description);
-	json_text(j, "advice", f->advice);
+	report_json_text(j, "id", slice_str(f->id));
+	report_json_text(j, "rule", f->rule);
+	report_json_text(j, "kind", slice_str(finding_kind_name(f->kind)));
+	report_json_text(j, "severity", slice_str(severity_name(f->severity)));
+	report_json_text(j, "title", f->title);
+	report_json_text(j, "description", f->description);
+	report_json_text(j, "advice", f->advice);
 	json_open(j, "evidence", '[');
 	for (size_t i = 0; i < f->evidence.n; i++)
 		evidence(j, r, &f->evidence.items[i]);
@@ -191,10 +191,10 @@ static void finding(struct json *j, const struct report *r, const struct finding
 static void package(struct json *j, const struct package *p)
 {
 	json_open(j, NULL, '{');
-	json_text(j, "purl", p->purl);
-	json_text(j, "type", p->type);
-	json_text(j, "name", p->name);
-	json_text(j, "version", p->version);
+	report_json_text(j, "purl", p->purl);
+	report_json_text(j, "type", p->type);
+	report_json_text(j, "name", p->name);
+	report_json_text(j, "version", p->version);
 	json_text_or_null(j, "source_name", p->source_name);
 	json_text_or_null(j, "source_version", p->source_version);
 	json_text_or_null(j, "arch", p->arch);
@@ -202,7 +202,7 @@ static void package(struct json *j, const struct package *p)
 	json_int_or_null(j, "layer", p->layer);
 	json_open(j, "licenses", '[');
 	if (p->license.n)
-		json_text(j, NULL, p->license);
+		report_json_text(j, NULL, p->license);
 	json_close(j, ']');
 	json_text_or_null(j, "owner", p->owner);
 	json_bool(j, "declared", p->declared);
@@ -221,10 +221,10 @@ static void coverage(struct json *j, const struct report *r)
 		json_open(j, NULL, '{');
 		json_int_or_null(j, "layer", s->layer);
 		path(j, s->path);
-		json_text(j, "reason", s->reason);
+		report_json_text(j, "reason", s->reason);
 		json_text_or_null(j, "detail", s->detail);
 		json_text_or_null(j, "class", known ? slice_str(classes[s->cls]) : SLICE_NULL);
-		json_number(j, "bytes", s->bytes);
+		report_json_number(j, "bytes", s->bytes);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -237,7 +237,7 @@ static void data(struct json *j, const struct report *r)
 	json_open(j, "advisories", '{');
 	json_text_or_null(j, "built", r->advisories_built);
 	json_text_or_null(j, "source", r->advisories_source);
-	json_number(j, "records", r->advisories_records);
+	report_json_number(j, "records", r->advisories_records);
 	json_open(j, "ecosystems", '{');
 	for (size_t i = 0; i < r->ecosystems.n; i++) {
 		json_member(j, r->ecosystems.items[i].name);
@@ -248,11 +248,11 @@ static void data(struct json *j, const struct report *r)
 	json_open(j, "intel", '{');
 	json_text_or_null(j, "built", r->intel_built);
 	json_text_or_null(j, "digest", r->intel_digest);
-	json_number(j, "records", r->intel_records);
+	report_json_number(j, "records", r->intel_records);
 	json_close(j, '}');
 	json_open(j, "yara", '{');
 	json_text_or_null(j, "digest", r->yara_digest);
-	json_number(j, "rules", r->yara_rules);
+	report_json_number(j, "rules", r->yara_rules);
 	json_close(j, '}');
 	json_open(j, "analyzers", '{');
 	for (size_t i = 0; i < r->analyzers.n; i++) {
@@ -266,8 +266,8 @@ static void data(struct json *j, const struct report *r)
 void report_json(struct json *j, const struct report *r, const struct report_options *o)
 {
 	json_open(j, NULL, '{');
-	json_text(j, "schema", SL("pabean.scan/1"));
-	json_text(j, "version", slice_str(o->version));
+	report_json_text(j, "schema", SL("pabean.scan/1"));
+	report_json_text(j, "version", slice_str(o->version));
 	image(j, r);
 	verdict(j, &r->verdict);
 	summary(j, r);
@@ -286,9 +286,9 @@ void report_json(struct json *j, const struct report *r, const struct report_opt
 		json_open(j, "stats", '[');
 		for (size_t i = 0; i < r->stats.n; i++) {
 			json_open(j, NULL, '{');
-			json_text(j, "name", r->stats.items[i].name);
-			json_number(j, "value", r->stats.items[i].value);
-			json_text(j, "unit", r->stats.items[i].unit);
+			report_json_text(j, "name", r->stats.items[i].name);
+			report_json_number(j, "value", r->stats.items[i].value);
+			report_json_text(j, "unit", r->stats.items[i].unit);
 			json_close(j, '}');
 		}
 		json_close(j, ']');
