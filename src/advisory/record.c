@@ -1,5 +1,6 @@
 /* Records and their rows. */
 #include "record.h"
+#include <math.h>
 #include <stdlib.h>
 
 enum { MAX_BASES = 32, MAX_COMPARES = 1 << 20 };
@@ -84,11 +85,14 @@ static void put(struct buf *b, struct slice s)
 
 static struct slice take(struct rd *r) { return rd_bytes(r, (size_t)rd_varint(r)); }
 
+/* A vector's score is computed here, once, and not at every match. */
 void grade_encode(struct buf *b, const struct grade *g)
 {
-	put(b, g->vector);
+	double score;
+	bool good = g->vector.n && advisory_cvss_score(g->vector, &score);
+	put(b, good ? g->vector : SLICE_NULL);
 	put(b, g->word);
-	buf_put_varint(b, g->score_tenths);
+	buf_put_varint(b, good ? (unsigned)lround(score * 10) : g->score_tenths);
 }
 
 struct grade grade_decode(struct rd *r)

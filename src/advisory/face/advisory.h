@@ -107,6 +107,8 @@ struct advisory_match_options {
 	uint64_t max_age_ms;		/* of the database; 0: 7 days */
 	bool include_owned;		/* language packages that a distribution package owns, too */
 	bool declared;			/* packages that only a lock file names, too */
+	/* What the image holds that no advisories are matched for yet, as far as the caller saw: said in a finding. */
+	uint64_t unmatched_jars, unmatched_gems, unmatched_crates;
 	const char *db_error;		/* why there is no database, when db is NULL; NULL: none was imported yet */
 };
 
