@@ -51,5 +51,5 @@ static enum err_code run(struct analyze_ctx *ctx, const struct file_view *f, str
 }
 
 const struct analyzer analyzer_elf = {
-	.name = "elf", .version = 1, .classes = 1u << FILE_ELF | 1u << FILE_ELF_LIB | 1u << FILE_ELF_OBJ, .nested = true, .run = run,
+	.name = "elf", .version = 1, .classes = 1u << FILE_ELF | 1u << FILE_ELF_LIB | 1u << FILE_ELF_OBJ, .nested = true, .deep = true, .run = run,
 };

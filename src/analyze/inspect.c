@@ -7,11 +7,13 @@
 unsigned digests_wanted(const struct analyze_ctx *ctx, enum file_class cls, uint64_t mode)
 {
 	bool executable = mode & 0111;
+	if (ctx->set.packages_only)
+		return 0;
 	switch (cls) {
 	case FILE_ELF: case FILE_ELF_LIB: case FILE_PE:
-		return WANT_SHA256 | WANT_MD5 | (ctx->set.packages_only ? 0 : WANT_SHA1);
+		return WANT_SHA256 | WANT_MD5 | WANT_SHA1;
 	case FILE_SCRIPT:
-		return WANT_SHA256 | (executable ? WANT_MD5 | (ctx->set.packages_only ? 0 : WANT_SHA1) : 0);
+		return WANT_SHA256 | (executable ? WANT_MD5 | WANT_SHA1 : 0);
 	case FILE_ELF_OBJ: case FILE_BYTECODE: case FILE_ARCHIVE:
 		return WANT_SHA256;
 	case FILE_TEXT: case FILE_DATA: case FILE_CONFIG:
@@ -56,6 +58,8 @@ static enum err_code soften(struct analyze_ctx *ctx, const struct file_view *vie
 static enum err_code run_analyzer(void *arg, const struct analyzer *a, struct err *e)
 {
 	struct run_arg *r = arg;
+	if (a->deep && r->ctx->set.packages_only)
+		return OK;
 	if (a->max_bytes && r->view->content.n > a->max_bytes) {
 		char reason[64];
 		snprintf(reason, sizeof(reason), "limit: %s", a->name);

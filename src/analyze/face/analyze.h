@@ -29,6 +29,7 @@ struct analyzer {
 	const char *const *paths;
 	uint32_t classes;		/* bit set of 1u << enum file_class; 0: paths choose */
 	bool nested;			/* also for files inside archives */
+	bool deep;			/* needed for threats only: left out when only packages are asked for */
 	analyzer_fn *run;		/* an error of code ERR_FORMAT or ERR_LIMIT becomes FACT_SKIPPED; others end the layer */
 	analyzer_layer_fn *finish;	/* or NULL; once, after the layer's last entry, for what needs several files */
 };
