@@ -90,6 +90,23 @@ static struct result unpack(struct slice in, bool fast, size_t cap, struct buf *
 	return r;
 }
 
+/* A stream that gives one byte a read. */
+struct dribble { struct stream s; struct slice rest; };
+
+static enum err_code dribble_read(struct stream *s, void *dst, size_t, size_t *ret_n, struct err *)
+{
+	struct dribble *d = (struct dribble *)s;
+	*ret_n = d->rest.n ? 1 : 0;
+	if (*ret_n)
+		*(uint8_t *)dst = d->rest.p[0];
+	d->rest = slice_from(d->rest, 1);
+	return OK;
+}
+
+static void dribble_close(struct stream *) { }
+
+static const struct stream_ops dribble_ops = { dribble_read, dribble_close };
+
 static const enum compression kinds[] = { COMP_GZIP, COMP_ZSTD, COMP_XZ, COMP_LZMA, COMP_BZIP2 };
 static uint8_t text_bytes[TEXT_BYTES];
 
@@ -169,6 +186,49 @@ static void truncated_and_corrupt(void **)
 	}
 }
 
+/* All optional header fields of RFC 1952, and input that comes byte by byte. */
+static void gzip_headers(void **)
+{
+	for (unsigned flags = 0; flags < 32; flags++) {
+		AUTO_BUF in = BUF(64 * KIB);
+		AUTO_BUF plain = BUF(64 * KIB);
+		AUTO_BUF out = BUF(64 * KIB);
+		pack(COMP_GZIP, SL("content of a file"), &plain);
+		buf_put(&in, "\x1f\x8b\x08", 3);
+		buf_putc(&in, (uint8_t)(flags & ~1u));	/* FTEXT would be 1 */
+		buf_put(&in, "\0\0\0\0\0\xff", 6);
+		if (flags & 4)
+			buf_put(&in, "\x08\0SG\x04\0abcd", 10);
+		if (flags & 8)
+			buf_put(&in, "name", 5);
+		if (flags & 16)
+			buf_put(&in, "comment", 8);
+		if (flags & 2)
+			buf_put_le16(&in, (uint16_t)crc32(0, in.p, (uInt)in.n));
+		buf_put(&in, plain.p + 10, plain.n - 10);
+		size_t one = in.n;
+		AUTO_BUF twice = BUF(64 * KIB);
+		buf_put(&twice, in.p, one);
+		buf_put(&twice, in.p, one);
+		for (int fast = 0; fast < 2; fast++) {
+			struct dribble d = { { &dribble_ops }, buf_slice(&twice) };
+			struct decompress_info info;
+			struct stream *s;
+			struct err e;
+			assert_int_equal(unpack(buf_slice(&twice), fast, 100, &out).code, OK);
+			assert_true(slice_eqs(buf_slice(&out), "content of a filecontent of a file"));
+			assert_int_equal(stream_decompress(&d.s, fast, &info, &s, &e), OK);
+			buf_clear(&out);
+			out.max = 1000;
+			if (stream_read_all(s, &out, &e) != OK)
+				fail_msg("flags %u, fast %d: %s", flags, fast, e.msg);
+			assert_true(slice_eqs(buf_slice(&out), "content of a filecontent of a file"));
+			assert_int_equal(info.members, 2);
+			stream_close(s);
+		}
+	}
+}
+
 static void zstd_frames(void **)
 {
 	AUTO_BUF in = BUF(1 * MIB);
@@ -216,7 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips), cmocka_unit_test(members_and_trailing), cmocka_unit_test(truncated_and_corrupt),
-		cmocka_unit_test(zstd_frames), cmocka_unit_test(sniffing),
+		cmocka_unit_test(gzip_headers), cmocka_unit_test(zstd_frames), cmocka_unit_test(sniffing),
 	};
 	make_text(text_bytes);
 	return cmocka_run_group_tests(tests, NULL, NULL);
