@@ -107,8 +107,8 @@ void intel_close(struct intel *in)
 
 /* --- Looking up ---------------------------------------------------------------------------------------------------- */
 
-static enum err_code find_key(const struct intel *in, const uint8_t key[INTEL_KEY_BYTES], struct slice text, bool *ret_found,
-			      struct intel_hit *ret, struct err *e)
+static enum err_code find_key(const struct intel *in, enum intel_kind kind, const uint8_t key[INTEL_KEY_BYTES], struct slice text,
+			      bool *ret_found, struct intel_hit *ret, struct err *e)
 {
 	*ret_found = false;
 	for (size_t i = 0; i < in->n; i++) {
@@ -116,10 +116,14 @@ static enum err_code find_key(const struct intel *in, const uint8_t key[INTEL_KE
 		struct table_meta m;
 		uint32_t at;
 		bool found;
+		if (!t->h.per_kind[kind])	/* a million hashes cost a host nothing */
+			continue;
 		TRY(table_find(t, key, &found, &at, e));
 		if (!found)
 			continue;
 		TRY(table_meta(t, at, &m, e));
+		if (m.kind != kind)
+			continue;
 		*ret = (struct intel_hit){ .kind = m.kind, .threat = m.threat, .grade = m.grade, .seed = t->seed };
 		memcpy(ret->what, m.what, sizeof(m.what));
 		memcpy(ret->source, m.source, sizeof(m.source));
@@ -138,7 +142,7 @@ static enum err_code find_host(const struct intel *in, struct slice host, bool *
 	for (unsigned i = 0; i < HOST_STEPS && slice_find_byte(host, '.') > 0; i++) {
 		uint8_t key[INTEL_KEY_BYTES];
 		intel_key(INTEL_DOMAIN, host, key);
-		TRY(find_key(in, key, host, ret_found, ret, e));
+		TRY(find_key(in, INTEL_DOMAIN, key, host, ret_found, ret, e));
 		if (*ret_found)
 			*ret_found = !intel_host_generic(host);
 		if (*ret_found)
@@ -172,11 +176,11 @@ static enum err_code find_addr(const struct intel *in, struct intel_addr a, stru
 		a.prefix = prefix;
 		a.port = 0;
 		intel_key_addr(&a, key);
-		TRY(find_key(in, key, text, ret_found, ret, e));
+		TRY(find_key(in, INTEL_IP, key, text, ret_found, ret, e));
 		if (!*ret_found && port && prefix == (a.v6 ? 128u : 32u)) {
 			a.port = port;
 			intel_key_addr(&a, key);
-			TRY(find_key(in, key, text, ret_found, ret, e));
+			TRY(find_key(in, INTEL_IP, key, text, ret_found, ret, e));
 		}
 		if (*ret_found)
 			return OK;
@@ -202,7 +206,7 @@ static enum err_code find_url(const struct intel *in, struct slice url, bool *re
 	*ret_found = false;
 	for (unsigned i = 0; i < URL_STEPS && host_n > 0 && s.n > (size_t)host_n; i++) {
 		intel_key(INTEL_URL, s, key);
-		TRY(find_key(in, key, s, ret_found, ret, e));
+		TRY(find_key(in, INTEL_URL, key, s, ret_found, ret, e));
 		if (*ret_found)
 			return OK;
 		if (query >= 0 && s.n > (size_t)query)
@@ -218,14 +222,14 @@ static enum err_code find_image(const struct intel *in, const struct intel_norm 
 {
 	struct slice s = slice_of(v->text, v->n);
 	uint8_t key[INTEL_KEY_BYTES];
-	TRY(find_key(in, v->key, s, ret_found, ret, e));
+	TRY(find_key(in, INTEL_IMAGE, v->key, s, ret_found, ret, e));
 	ptrdiff_t slash = slice_rfind_byte(s, '/'), mark = slice_find_byte(s, '@');
 	if (mark < 0)
 		mark = slice_rfind_byte(s, ':') > slash ? slice_rfind_byte(s, ':') : (ptrdiff_t)s.n;
 	if (!*ret_found && (size_t)mark < s.n) {
 		s = slice_upto(s, (size_t)mark);
 		intel_key(INTEL_IMAGE, s, key);
-		TRY(find_key(in, key, s, ret_found, ret, e));
+		TRY(find_key(in, INTEL_IMAGE, key, s, ret_found, ret, e));
 	}
 	while (!*ret_found && (slash = slice_rfind_byte(s, '/')) > 0) {
 		struct slice space = slice_upto(s, (size_t)slash + 1);
@@ -233,7 +237,7 @@ static enum err_code find_image(const struct intel *in, const struct intel_norm 
 		if (slice_find_byte(s, '/') < 0)
 			break;
 		intel_key(INTEL_IMAGE, space, key);
-		TRY(find_key(in, key, space, ret_found, ret, e));
+		TRY(find_key(in, INTEL_IMAGE, key, space, ret_found, ret, e));
 	}
 	return OK;
 }
@@ -242,11 +246,11 @@ static enum err_code find_package(const struct intel *in, const struct intel_nor
 {
 	struct slice s = slice_of(v->text, v->n);
 	uint8_t key[INTEL_KEY_BYTES];
-	TRY(find_key(in, v->key, s, ret_found, ret, e));
+	TRY(find_key(in, INTEL_PACKAGE, v->key, s, ret_found, ret, e));
 	ptrdiff_t at = slice_rfind_byte(s, '@'), colon = slice_find_byte(s, ':');
 	if (!*ret_found && at > colon + 1) {
 		intel_key(INTEL_PACKAGE, slice_upto(s, (size_t)at), key);
-		TRY(find_key(in, key, slice_upto(s, (size_t)at), ret_found, ret, e));
+		TRY(find_key(in, INTEL_PACKAGE, key, slice_upto(s, (size_t)at), ret_found, ret, e));
 	}
 	return OK;
 }
@@ -268,7 +272,7 @@ enum err_code intel_lookup(const struct intel *in, enum intel_kind kind, struct 
 	case INTEL_URL: return find_url(in, text, ret_found, ret, e);
 	case INTEL_IMAGE: return find_image(in, &v, ret_found, ret, e);
 	case INTEL_PACKAGE: return find_package(in, &v, ret_found, ret, e);
-	default: return c == VALUE_OK ? find_key(in, v.key, text, ret_found, ret, e) : OK;
+	default: return c == VALUE_OK ? find_key(in, v.kind, v.key, text, ret_found, ret, e) : OK;
 	}
 }
 
@@ -278,7 +282,10 @@ enum err_code intel_lookup_digest(const struct intel *in, int algo, struct slice
 	*ret_found = false;
 	if (raw.n != digest_size(algo) || raw.n > 32 || raw.n < INTEL_KEY_BYTES)
 		return OK;
-	TRY(find_key(in, raw.p, SLICE_NULL, ret_found, ret, e));
+	enum intel_kind kind = algo == DIGEST_MD5 ? INTEL_MD5 : algo == DIGEST_SHA1 ? INTEL_SHA1 : INTEL_SHA256;
+	uint8_t key[INTEL_KEY_BYTES];
+	intel_key_digest(kind, raw.p, key);
+	TRY(find_key(in, kind, key, SLICE_NULL, ret_found, ret, e));
 	if (*ret_found) {
 		hex_encode(hex, raw.p, raw.n);
 		snprintf(ret->value, sizeof(ret->value), "%s", hex);

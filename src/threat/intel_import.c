@@ -117,6 +117,8 @@ static enum err_code add_one(struct intel_reader *r, enum intel_kind kind, struc
 		if (shape && shape != kind)
 			c = intel_norm(shape, value, &v);
 	}
+	if (c == VALUE_OK && v.kind == INTEL_DOMAIN && intel_host_generic(slice_of(v.text, v.n)))
+		c = VALUE_REFUSED;
 	if (c == VALUE_UNKNOWN)
 		reader_unknown(r, value);
 	else if (c == VALUE_REFUSED)

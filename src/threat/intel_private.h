@@ -23,6 +23,7 @@ enum value_code intel_norm(enum intel_kind kind, struct slice raw, struct intel_
 /* By the value's shape: digests by length, URLs, addresses, wallets, domains. Images and packages only with "image:"/"pypi:"-like prefixes. */
 enum intel_kind intel_shape(struct slice raw);
 void intel_key(enum intel_kind kind, struct slice text, uint8_t key[INTEL_KEY_BYTES]);
+void intel_key_digest(enum intel_kind kind, const uint8_t *raw, uint8_t key[INTEL_KEY_BYTES]);
 void intel_key_addr(const struct intel_addr *a, uint8_t key[INTEL_KEY_BYTES]);	/* host bits are cleared first */
 
 bool intel_addr_parse(struct slice s, struct intel_addr *ret);	/* 1.2.3.4, 1.2.3.4:80, 1.2.3.0/24, ::1, [::1]:80, 2001:db8::/32 */
