@@ -9,6 +9,6 @@ static int run(struct cli *c)
 }
 
 const struct cli_command cli_cmd_completion = {
-	"completion", run, "SHELL", "Print the completion script for bash, zsh or fish", .min_args = 1, .max_args = 1,
+	"completion", run, "SHELL", "Print the completion script for bash, zsh or fish", .min_args = 1, .max_args = 1, .plain = true,
 	.details = "For this shell only:\n\n  source <(pabean completion bash)\n",
 };

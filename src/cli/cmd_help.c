@@ -29,4 +29,4 @@ static int run(struct cli *c)
 	return cli_print_buf(&b);
 }
 
-const struct cli_command cli_cmd_help = { "help", run, "[COMMAND]", "Show help, for pabean or one of its commands", .options = options, .max_args = 2 };
+const struct cli_command cli_cmd_help = { "help", run, "[COMMAND]", "Show help, for pabean or one of its commands", .options = options, .max_args = 2, .plain = true };

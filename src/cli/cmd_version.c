@@ -8,4 +8,4 @@ static int run(struct cli *c)
 	return cli_print_buf(&b);
 }
 
-const struct cli_command cli_cmd_version = { "version", run, .help = "Print the version" };
+const struct cli_command cli_cmd_version = { "version", run, .help = "Print the version", .plain = true };

@@ -106,9 +106,9 @@ static int run_command(struct cli *c, int argc, char **argv, int at)
 	}
 	if (code == OK)
 		code = cli_parse_args(c, argc, argv, at, &e);
-	if (code == OK)
+	if (code == OK && !c->command->plain)
 		code = cli_env_load(c, &e);
-	if (code == OK)
+	if (code == OK && !c->command->plain)
 		code = cli_config_load(c, &e);
 	if (code == OK)
 		code = check_args(c, &e);

@@ -44,6 +44,7 @@ struct cli_command {
 	const struct cli_option *options;	/* ends with an empty name; the common ones are added */
 	const struct cli_command *const *sub;	/* NULL-terminated, or NULL */
 	bool hidden;			/* not in help and completion */
+	bool plain;			/* reads neither configuration nor environment */
 };
 
 enum cli_origin { CLI_UNSET, CLI_FROM_SYSTEM_FILE, CLI_FROM_USER_FILE, CLI_FROM_ENV, CLI_FROM_ARGS };
