@@ -77,6 +77,15 @@ static size_t url_length(struct slice s)
 	return n;
 }
 
+/* ":3333" behind an address: lists often name both, and the address alone says less. */
+static size_t port_length(struct slice s)
+{
+	size_t n = 1;
+	while (n < s.n && n < 7 && (uint8_t)(s.p[n] - '0') < 10)
+		n++;
+	return s.n && s.p[0] == ':' && n > 1 && n < 7 ? n : 0;
+}
+
 /* at: just behind "://". */
 enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, struct err *e)
 {
@@ -91,12 +100,14 @@ enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, s
 	size_t ip = ipv4_length(host), n = ip ? ip : host_length(host);
 	if (!n)
 		return OK;
+	size_t port = ip ? port_length(slice_from(host, n)) : 0;
+	struct slice with_port = slice_upto(host, n + port);
 	host = lower(j->a, slice_upto(host, n));
 	if (!ip && (is_boring(host) || (j->library && is_project(host))))
 		return OK;
 	if (ip && !is_public_ipv4(host))
 		return OK;
-	TRY(put_token(j, v, ip ? TOKEN_IP : TOKEN_HOST, host, at, e));
+	TRY(put_token(j, v, ip ? TOKEN_IP : TOKEN_HOST, ip ? with_port : host, at, e));
 	size_t from = at - 3;
 	while (from && at - from < 20 && ((uint8_t)((v->text.p[from - 1] | 0x20) - 'a') < 26 || v->text.p[from - 1] == '+'))
 		from--;
@@ -150,7 +161,7 @@ static enum err_code find_bare(struct file_judge *j, const struct view *v, struc
 			i++;
 		if (!n || joined || t.p[from] == '.' || (from && strchr("$%&", t.p[from - 1])))
 			continue;
-		struct slice value = lower(j->a, slice_upto(word, n));
+		struct slice value = lower(j->a, slice_upto(word, n + (kind == TOKEN_IP ? port_length(slice_from(word, n)) : 0)));
 		if (!is_boring(value))
 			TRY(put_token(j, v, kind, value, from, e));
 	}
