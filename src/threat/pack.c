@@ -196,10 +196,12 @@ static void put_words(struct out *o, const struct list_row *r)
 /* FNV-1a over all tables four times with different starts: names a version, protects from nothing. */
 static void put_digest(struct buf *b, const struct out *o)
 {
+	/* raise with every change of the judging code: facts of an older one are made anew */
+	enum { CODE_VERSION = 1 };
 	const struct buf *all[] = { &o->signs, &o->by, &o->patterns, &o->blob, &o->words };
 	buf_puts(b, "const char threat_pattern_digest_text[] = \"");
 	for (uint64_t k = 1; k <= 4; k++) {
-		uint64_t h = 0xcbf29ce484222325u * k;
+		uint64_t h = 0xcbf29ce484222325u * (k + 4 * CODE_VERSION);
 		for (size_t i = 0; i < ARRAY_LEN(all); i++)
 			for (size_t j = 0; j < all[i]->n; j++)
 				h = (h ^ all[i]->p[j]) * 0x100000001b3u;
