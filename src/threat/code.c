@@ -51,16 +51,37 @@ static enum err_code read_shell(struct file_judge *j, struct slice text, uint64_
 	return judge_encoded(j, buf_slice(&out), offset, depth, LANG_SHELL, e);
 }
 
+/* Text in escapes or pieces: \xNN, \NNN, \u00NN twice in a row, 'a'+'b'. */
+static bool has_escapes(struct slice s)
+{
+	for (size_t i = 0; i + 8 < s.n;) {
+		const uint8_t *p = memchr(s.p + i, '\\', s.n - 8 - i);
+		if (!p)
+			break;
+		i = (size_t)(p - s.p) + 1;
+		if ((p[1] == 'x' && p[4] == '\\' && p[5] == 'x') || (p[1] >= '0' && p[1] < '8' && p[2] >= '0' && p[2] < '8' && (p[3] == '\\' || p[4] == '\\')) ||
+		    (p[1] == 'u' && p[6] == '\\' && p[7] == 'u'))
+			return true;
+	}
+	static const char *const joints[] = { "'+'", "\"+\"", "' + '", "\" + \"", "'.'", "\".\"", "' . '", "\" . \"", ".join(", "chr(" };
+	for (size_t i = 0; i < ARRAY_LEN(joints); i++)
+		if (slice_find(s, slice_str(joints[i])) >= 0)
+			return true;
+	return false;
+}
+
 static enum err_code read_other(struct file_judge *j, struct slice text, uint64_t offset, unsigned depth, enum script_lang lang, struct err *e)
 {
 	AUTO_BUF out = BUF(2 * SCRIPT_BYTES_MAX);
-	if (!judge_hint(j, "hint.run") && !judge_hint(j, "hint.decode") && !judge_hint(j, "hint.escape"))
+	bool runs = judge_hint(j, HINT_RUN), hides = judge_hint(j, HINT_DECODE) || (runs && has_escapes(text));
+	/* a library's file is read closely only when it both runs and hides something; there are tens of thousands of them */
+	if (!depth && j->nest <= 1 && (j->library ? !(runs && hides) : !runs && !hides))
 		return OK;
 	bool changed = lang_normalise(j, text, lang, &out);
 	TRY(arena_ok(j->a, "script", e));
 	if (changed)
 		TRY(match(j, buf_slice(&out), offset, depth, e));
-	return judge_hint(j, "hint.decode") || judge_hint(j, "hint.escape") ? judge_encoded(j, buf_slice(&out), offset, depth, lang, e) : OK;
+	return hides || depth ? judge_encoded(j, buf_slice(&out), offset, depth, lang, e) : OK;
 }
 
 static enum err_code read_code(struct file_judge *j, struct slice text, uint64_t offset, unsigned depth, enum script_lang lang, struct err *e)
@@ -113,7 +134,7 @@ static enum err_code put_script(struct file_judge *j, const struct view *raw, en
 		line = slice_trim(slice_sub(line, 2, 200));
 	if (opaque)
 		TRY(judge_sign(j, raw, threat_sign_index(SL("dec.opaque")), 0, slice_upto(f->content, 120), SLICE_NULL, e));
-	if (j->refs->full)
+	if (j->refs->full && f->cls == FILE_SCRIPT)
 		TRY(judge_skip(j, SKIP_DATA, "limit: references", "a script leads to more files than are followed", e));
 	if (j->library && !opaque && lang != LANG_SHELL)
 		return OK;

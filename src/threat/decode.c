@@ -76,7 +76,7 @@ static bool is_promising(decoder_fn *fn, struct slice run)
 static enum err_code judge_run(struct file_judge *j, struct slice run, uint64_t offset, unsigned depth, enum script_lang lang, struct err *e)
 {
 	decoder_fn *const decoders[] = { filter_hex, filter_base64, filter_base32, reversed_base64 };
-	bool useful = false, raw_deflate = judge_hint(j, "hint.decode") && lang == LANG_PHP;
+	bool useful = false, raw_deflate = judge_hint(j, HINT_DECODE) && lang == LANG_PHP;
 	for (size_t i = 0; i < ARRAY_LEN(decoders) && !useful; i++) {
 		if (!is_promising(decoders[i], run) && !(raw_deflate && decoders[i] == filter_base64))
 			continue;

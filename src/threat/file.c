@@ -52,6 +52,16 @@ static enum err_code judge_hit(struct file_judge *j, const struct view *v, int s
 	return judge_sign(j, v, sign, end, excerpt, subject, e);
 }
 
+/* regex.exec(, model.eval(: no code is run. */
+static bool is_method(struct slice text, size_t end)
+{
+	size_t i = end;
+	while (i && end - i < 8 && ((uint8_t)(text.p[i - 1] - 'a') < 26 || text.p[i - 1] == '('))
+		i--;
+	struct slice word = slice_sub(text, i, end - i);
+	return i && text.p[i - 1] == '.' && (slice_eqs(word, "exec(") || slice_eqs(word, "eval("));
+}
+
 enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e)
 {
 	uint16_t *tries = arena_calloc(j->a, SIGN_SET_MAX, sizeof(*tries));
@@ -61,8 +71,10 @@ enum err_code judge_hits(struct file_judge *j, const struct view *v, const struc
 			continue;
 		int sign = threat_patterns[hits[i].id].sign;
 		if (threat_judge_by[sign].hint) {
+			if (sign == j->s->set->hints[HINT_RUN] && is_method(v->text, (size_t)hits[i].end))
+				continue;
 			sign_set_add(&j->hints, sign);
-			if (slice_eqs(slice_str(threat_signs[sign].id), "hint.url"))
+			if (sign == j->s->set->hints[HINT_URL])
 				TRY(judge_url(j, v, hits[i].end, e));
 			continue;
 		}

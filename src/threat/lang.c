@@ -269,6 +269,17 @@ static bool joined_list(struct lang *l)
 	return true;
 }
 
+/* What may start a chain; keeps the rest of the code at copying speed. */
+static bool may_start(const struct lang *l, uint8_t c)
+{
+	if (c == '"' || c == '\'' || c == '`')
+		return true;
+	uint8_t next = l->at + 1 < l->text.n ? l->text.p[l->at + 1] : 0;
+	if (c == 'c' || c == 'S' || c == 'b' || c == 'U' || c == 'B' || next == '"' || next == '\'')
+		return true;
+	return l->n_vars && (is_name(c) || c == '$');
+}
+
 bool lang_normalise(struct file_judge *j, struct slice text, enum script_lang lang, struct buf *out)
 {
 	struct lang *l = arena_new(j->a, struct lang);
@@ -283,7 +294,7 @@ bool lang_normalise(struct file_judge *j, struct slice text, enum script_lang la
 		bool start = !l->at || !is_name(text.p[l->at - 1]);
 		if (c == '[' && joined_list(l))
 			continue;
-		if (start && (is_name(c) || c == '$' || c == '"' || c == '\'' || c == '`') && chain(l))
+		if (start && may_start(l, c) && chain(l))
 			continue;
 		if (start && c >= '0' && c <= '9') {
 			AUTO_BUF codes = BUF(LITERAL_MAX);
@@ -297,7 +308,9 @@ bool lang_normalise(struct file_judge *j, struct slice text, enum script_lang la
 				continue;
 			}
 		}
-		size_t n = is_name(c) ? MAX(name_at(l, l->at).n, (size_t)1) : 1;
+		size_t n = is_name(c) || c == '$' ? MAX(name_at(l, l->at).n, (size_t)1) : 1;
+		while (l->at + n < text.n && strchr(" \t\n;:,(){}", text.p[l->at + n]) && text.p[l->at + n])
+			n++;
 		buf_put_slice(out, slice_sub(text, l->at, n));
 		l->at += n;
 	}

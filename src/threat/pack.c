@@ -58,12 +58,17 @@ static void put_masked(struct buf *blob, struct slice s)
 		buf_printf(blob, "%u,%s", (unsigned)(uint8_t)(s.p[i] ^ 0xa5 ^ (blob_n * 29 & 0xff)), blob_n % 32 == 31 ? "\n" : "");
 }
 
-/* A literal as a regex. */
+/* A literal as a regex; U+2423 stands for a space at its ends. */
 static struct slice quote_regex(struct arena *a, struct slice s)
 {
 	char *out = arena_alloc(a, 4 * s.n + 1);
 	size_t n = 0;
 	for (size_t i = 0; out && i < s.n; i++) {
+		if (s.n - i >= 3 && !memcmp(s.p + i, "\xe2\x90\xa3", 3)) {
+			out[n++] = ' ';
+			i += 2;
+			continue;
+		}
 		if (!isalnum(s.p[i]) && s.p[i] < 0x80)
 			out[n++] = '\\';
 		out[n++] = (char)s.p[i];

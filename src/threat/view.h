@@ -43,12 +43,12 @@ struct file_judge {
 	bool opaque;			/* something opaque is run */
 };
 
-static inline bool judge_hint(const struct file_judge *j, const char *id)
+static inline bool judge_hint(const struct file_judge *j, enum threat_hint hint)
 {
-	return sign_set_has(&j->hints, threat_sign_index(slice_str(id)));
+	return sign_set_has(&j->hints, j->s->set->hints[hint]);
 }
 
-/* judge.c -> facts */
+/* file.c: signs */
 [[nodiscard]] enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e);
 [[nodiscard]] enum err_code judge_sign(struct file_judge *j, const struct view *v, int sign, size_t at, struct slice excerpt,
 				       struct slice subject, struct err *e);
