@@ -136,7 +136,7 @@ static enum err_code put_script(struct file_judge *j, const struct view *raw, en
 		TRY(judge_sign(j, raw, threat_sign_index(SL("dec.opaque")), 0, slice_upto(f->content, 120), SLICE_NULL, e));
 	if (j->refs->full && f->cls == FILE_SCRIPT)
 		TRY(judge_skip(j, SKIP_DATA, "limit: references", "a script leads to more files than are followed", e));
-	if (j->library && !opaque && lang != LANG_SHELL)
+	if (j->library && !opaque && f->cls == FILE_SCRIPT && lang != LANG_SHELL)
 		return OK;
 	if (f->cls != FILE_SCRIPT && !j->refs->list.n && !opaque)
 		return OK;

@@ -255,17 +255,24 @@ static const char *const prefixes[] = { "sudo", "env", "nohup", "exec", "command
 static size_t command_at(struct shell *sh)
 {
 	size_t i = 0;
-	bool prefixed = false;
+	bool prefixed = false, user_next = false;	/* a user's name comes next */
 	for (; i < sh->n_words; i++) {
 		struct slice s = sh->words[i].text;
 		if (assign(sh, sh->words[i]))
 			continue;
-		if (prefixed && s.n && (s.p[0] == '-' || (s.p[0] >= '0' && s.p[0] <= '9')))
+		if (prefixed && s.n && (s.p[0] == '-' || (s.p[0] >= '0' && s.p[0] <= '9'))) {
+			user_next = slice_eqs(s, "-u") || slice_eqs(s, "-g");
 			continue;
+		}
+		if (prefixed && user_next) {
+			user_next = false;
+			continue;
+		}
 		if (!is_one_of(base_name(s), prefixes))
 			break;
 		refs_add(sh->w->refs, 'x', s);
 		prefixed = true;
+		user_next = slice_has_suffix(s, SL("gosu")) || slice_has_suffix(s, SL("su-exec"));
 	}
 	return i;
 }

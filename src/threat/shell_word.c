@@ -54,6 +54,8 @@ static size_t closing(struct shell *sh, struct slice s, uint8_t open, uint8_t cl
 	enum { NEAR = 32 << 10 };
 	unsigned level = 1;
 	uint8_t quote = 0;
+	if (shell_over(sh->w, 0))
+		return 0;
 	for (size_t i = 0; i < s.n && i < NEAR; i++) {
 		uint8_t c = s.p[i];
 		if (c == '\\' && quote != '\'') {

@@ -10,7 +10,8 @@ enum {
 	CODE_BYTES_MAX = 256 * 1024,		/* text and configuration larger than this is not read as code */
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,	/* a script larger than this is not normalised (its raw text is always matched) */
 	SIGN_FACTS_MAX = 3,			/* facts per sign and file */
-	HIT_TRIES_MAX = 8192,			/* hits of one sign that are looked at, per text */
+	HIT_NEAR = 96,				/* hits of one sign as near as this share one window */
+	CONFIRM_BYTES_MAX = 12 * 1024 * 1024,	/* read by confirming expressions, per file */
 	TOKENS_MAX = 2000,			/* tokens per file */
 };
 
@@ -34,7 +35,7 @@ struct file_judge {
 	uint8_t *facts_of_sign;		/* SIGN_SET_MAX counters */
 	struct token_table tokens;
 	uint32_t classes;		/* 1u << class: what rows are compared with */
-	size_t views, view_bytes;
+	size_t views, view_bytes, confirm_bytes;
 	bool skipped_hits, skipped_views;	/* a limit was passed and told */
 	bool library;			/* below node_modules, site-packages, ...: no refs, fewer tokens */
 	unsigned nest;			/* texts within texts being judged */
