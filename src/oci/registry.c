@@ -96,8 +96,11 @@ static enum err_code request_first(struct oci_source *s, struct registry *g, con
 		g->base = (const char *)https.p;
 	if (rc != ERR_NET || !g->plain_allowed)
 		return rc;
-	if (request_once(g, (const char *)http.p, path, manifest, ret_generation, ret_response, ret, &plain))
-		return rc;
+	if (request_once(g, (const char *)http.p, path, manifest, ret_generation, ret_response, ret, &plain)) {
+		if (plain.code != ERR_NET)	/* it did speak http */
+			*e = plain;
+		return e->code;
+	}
 	g->base = (const char *)http.p;
 	return OK;
 }

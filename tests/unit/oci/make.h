@@ -64,3 +64,85 @@ static inline void write_file(const char *dir, const char *name, struct slice co
 	assert_int_equal(os_write_all(fd, content.p, content.n, path, &e), OK);
 	close(fd);
 }
+
+struct fixture { char dir[64]; };
+
+static inline int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	strcpy(f->dir, "/tmp/pabean-test-XXXXXX");
+	*state = f;
+	return mkdtemp(f->dir) ? 0 : -1;
+}
+
+static inline int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+	int rc = os_remove_tree(f->dir, &e);
+	free(f);
+	return rc;
+}
+
+static inline void layer_tar(struct buf *b, const char *name)
+{
+	tar_file(b, name, SL("hello"));
+	tar_end(b);
+}
+
+/* {"architecture":…} for layers with these diff_ids */
+static inline void config_for(struct buf *out, const char *arch, const char *const *diff_ids, size_t n, const char *more)
+{
+	buf_printf(out, "{\"architecture\":\"%s\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sh\"]%s},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
+		   arch, more ? more : "");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s\"%s\"", i ? "," : "", diff_ids[i]);
+	buf_puts(out, "]}}");
+}
+
+struct image { struct buf layer, config; char diff_id[72], config_digest[72]; };
+
+static inline void make_image(struct image *m, const char *file, const char *arch)
+{
+	m->layer = BUF(1 << 16);
+	m->config = BUF(1 << 16);
+	layer_tar(&m->layer, file);
+	digest_text(buf_slice(&m->layer), m->diff_id);
+	config_for(&m->config, arch, (const char *const[]){ m->diff_id }, 1, NULL);
+	digest_text(buf_slice(&m->config), m->config_digest);
+}
+
+static inline void free_image(struct image *m)
+{
+	buf_free(&m->layer);
+	buf_free(&m->config);
+}
+
+static inline enum err_code scan(const char *ref, const struct oci_options *o, struct oci_source **s, const struct oci_image **img, size_t *n, struct err *e)
+{
+	TRY(oci_source_open(ref, o, s, e));
+	return oci_source_images(*s, img, n, e);
+}
+
+static inline void expect_bad(const char *ref, enum err_code want, const char *words)
+{
+	AUTO_OCI_SOURCE s = NULL;
+	const struct oci_image *img;
+	size_t n;
+	struct err e = { 0 };
+	struct oci_options o = OCI_OPTIONS_DEFAULT;
+	enum err_code rc = scan(ref, &o, &s, &img, &n, &e);
+	if (rc != want || !strstr(e.msg, words))
+		fail_msg("%s: code %s, message '%s', wanted %s '%s'", ref, err_code_name(rc), e.msg, err_code_name(want), words);
+}
+
+static inline void layer_is(struct oci_source *s, const struct oci_image *img, size_t i, struct slice want)
+{
+	AUTO_STREAM in = NULL;
+	AUTO_BUF b = BUF(1 << 20);
+	struct err e = { 0 };
+	assert_int_equal(oci_layer_open(s, img, i, &in, &e), OK);
+	if (stream_read_all(in, &b, &e) != OK)
+		fail_msg("%s", e.msg);
+	assert_true(slice_eq(buf_slice(&b), want));
+}
