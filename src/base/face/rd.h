@@ -7,7 +7,8 @@ struct rd {
 	bool bad;
 };
 
-static inline struct rd rd_of(struct slice s) { return (struct rd){ s.p, s.p, s.p + s.n, false }; }
+/* An empty slice may have no address, to which even 0 must not be added. */
+static inline struct rd rd_of(struct slice s) { return (struct rd){ s.p, s.p, s.n ? s.p + s.n : s.p, false }; }
 static inline size_t rd_left(const struct rd *r) { return r->bad ? 0 : (size_t)(r->end - r->p); }
 static inline size_t rd_offset(const struct rd *r) { return (size_t)(r->p - r->start); }
 static inline bool rd_need(struct rd *r, size_t n)
@@ -52,8 +53,9 @@ static inline uint64_t rd_varint(struct rd *r)
 static inline struct slice rd_bytes(struct rd *r, size_t n)
 {
 	if (!rd_need(r, n)) return SLICE_NULL;
-	r->p += n;
-	return slice_of(r->p - n, n);
+	struct slice s = { r->p, n };
+	if (n) r->p += n;
+	return s;
 }
 static inline void rd_skip(struct rd *r, size_t n) { (void)rd_bytes(r, n); }
 static inline void rd_seek(struct rd *r, size_t at)
