@@ -16,7 +16,8 @@ enum err_code layer_init(struct layer *l, struct analyze_ctx *ctx, struct err *e
 			     .link = BUF(TAR_MAX_NAME), .whole = BUF(WHOLE_BYTES) };
 	l->hits.items = calloc(HITS_PER_FILE, sizeof(*l->hits.items));	/* pages are touched only when hit */
 	l->hits.cap = HITS_PER_FILE;
-	if (!l->hits.items)
+	l->toc = toc_watch_open(ctx);
+	if (!l->hits.items || !l->toc)
 		return err_set(e, ERR_NOMEM, 0, "out of memory");
 	return tar_reader_open(&(struct tar_handler){ on_entry, on_data, l }, &l->tar, e);
 }
@@ -34,6 +35,12 @@ void layer_free(struct layer *l)
 }
 
 static enum err_code emit(struct layer *l, const struct fact *f, struct err *e) { return l->ctx->sink.emit(&l->ctx->sink, f, e); }
+
+static enum err_code emit_entry(struct layer *l, struct err *e)
+{
+	toc_watch_entry(l->toc, &l->fact);
+	return emit(l, &l->fact, e);
+}
 
 static enum err_code integrity(struct layer *l, const char *what, const char *detail, uint64_t offset, struct err *e)
 {
@@ -139,7 +146,7 @@ static enum err_code on_entry(void *arg, const struct tar_entry *t, struct err *
 		l->file_bytes += t->size;
 	}
 	if (!t->size)
-		return l->regular ? finish_file(l, SL(""), e) : emit(l, &l->fact, e);
+		return l->regular ? finish_file(l, SL(""), e) : emit_entry(l, e);
 	/* The tar reader's slices end with this call: keep what the content's end will need. */
 	if (en->caps.n)
 		en->caps = arena_dup(&l->ctx->scratch, en->caps);
@@ -170,7 +177,7 @@ static enum err_code finish_file(struct layer *l, struct slice content, struct e
 	ctx->budget = (struct nested_budget){ .bytes = ctx->set.expand_bytes, .members = ctx->set.expand_entries };
 	enum err_code code = inspect_file(ctx, &in, &l->fact.entry, l->digests, e);
 	if (code == OK)
-		code = emit(l, &l->fact, e);
+		code = emit_entry(l, e);
 	analyze_spool_close(l->spool);
 	l->spool = NULL;
 	arena_free(&ctx->scratch);
@@ -246,7 +253,7 @@ static enum err_code large_end(struct layer *l, struct err *e)
 	if (l->hits.dropped)
 		TRY(emit(l, &(struct fact){ .type = FACT_SKIPPED, .path = l->fact.path,
 					    .skipped = { .reason = SL("limit: pattern matches"), .cls = SKIP_DATA } }, e));
-	TRY(emit(l, &l->fact, e));
+	TRY(emit_entry(l, e));
 	arena_free(&l->ctx->scratch);
 	return OK;
 }
@@ -291,7 +298,7 @@ static enum err_code on_data(void *arg, struct slice chunk, uint64_t offset, boo
 		gather_hits(l, offset, chunk.n);
 	if (!l->regular) {	/* a whiteout's or an unknown entry's content: shipped, but nobody's file */
 		l->hits.n = 0;
-		return last ? emit(l, &l->fact, e) : OK;
+		return last ? emit_entry(l, e) : OK;
 	}
 	if (l->large)
 		return large_data(l, chunk, last, e);

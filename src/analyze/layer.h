@@ -3,12 +3,14 @@
 #include "context.h"
 #include "pipeline.h"
 #include "tar.h"
+#include "toc_watch.h"
 
 struct layer {
 	struct analyze_ctx *ctx;
 	const struct slot *slot;	/* being fed */
 	size_t next_hit;		/* in slot->hits */
 	struct tar_reader *tar;
+	struct toc_watch *toc;
 	uint64_t entries, files, file_bytes;
 	/* The entry in work. */
 	struct buf raw_path, clean, target, link;
