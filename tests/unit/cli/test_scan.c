@@ -50,18 +50,22 @@ enum err_code scan_image(struct scan_engine *s, const char *ref, scan_report_fn 
 
 static char dir[64], out[96], second[96];
 
+/* Freed when the next run begins: `seen` points into it. */
+static struct arena last;
+
 static int scan(const char *const *argv)
 {
 	struct cli c = { .arena = ARENA(4 * MIB), .path = "scan" };
 	struct err e = { 0 };
 	int argc = 0;
+	arena_free(&last);
 	while (argv[argc])
 		argc++;
 	assert_int_equal(cli_setup(&c, &cli_cmd_scan, &e), OK);
 	if (cli_parse_args(&c, argc, (char **)argv, 0, &e) != OK)
 		fail_msg("%s", e.msg);
 	int status = cli_cmd_scan.run(&c);
-	arena_free(&c.arena);
+	last = c.arena;
 	return status;
 }
 
