@@ -88,12 +88,8 @@ static enum err_code check_index(const struct advisory_db *db, uint64_t blocks_e
 		at += le32(p + 16);
 		key_at = to;
 	}
-	if (at != blocks_end || key_at != db->keys_bytes)
-		return damaged(e, "index");
-	for (uint32_t i = 1; i < db->n_blocks; i++)
-		if (slice_cmp(index_key(db, i - 1), index_key(db, i)) >= 0)
-			return damaged(e, "order of the index");
-	return OK;
+	/* That keys ascend is left to the checksum: a search among others finds nothing, and reads nothing outside. */
+	return at == blocks_end && key_at == db->keys_bytes ? OK : damaged(e, "index");
 }
 
 static struct slice take(struct rd *r) { return rd_bytes(r, (size_t)MIN(rd_varint(r), (uint64_t)SIZE_MAX)); }

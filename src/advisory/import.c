@@ -153,7 +153,7 @@ static enum err_code read_all(struct importer *im, struct err *e)
 			return err_prefix(e, "import '%s'", im->inputs[im->input].name);
 		im->shared->stats.files++;
 	}
-	if (!s->records && !s->kev && !s->epss && !s->nvd && !s->withdrawn)
+	if (im->n_inputs && !s->records && !s->kev && !s->epss && !s->nvd && !s->withdrawn)
 		return err_set(e, ERR_FORMAT, 0, "nothing usable was found in what was to be imported (%llu malformed records)",
 			       (unsigned long long)s->malformed);
 	return OK;
@@ -201,7 +201,7 @@ enum err_code import_run(struct import_job *job, struct err *e)
 static void tell(const struct import_job *job, const struct advisory_import_options *o)
 {
 	const struct import_shared *s = job->shared;
-	if (!o->progress)
+	if (!o->progress || !job->n_inputs)
 		return;
 	uint64_t i = MIN(__atomic_load_n(&s->input, __ATOMIC_RELAXED), job->n_inputs - 1);
 	o->progress(o->arg, &(struct advisory_progress){ job->inputs[i].name, s->done_bytes, s->total_bytes, s->stats.records + s->stats.nvd });
@@ -313,7 +313,7 @@ enum err_code advisory_db_import(const char *dir, const char *const *paths, size
 	enum err_code rc = OK;
 	for (size_t i = 0; rc == OK && i < n; i++)
 		rc = add_path(&in, paths[i], 0, e);
-	if (rc == OK && !in.n)
+	if (rc == OK && !in.n && !o->refresh)
 		rc = err_set(e, ERR_NOT_FOUND, 0, "there is nothing to import: no .zip, .json, .csv or .gz file");
 	if (rc == OK)
 		rc = import_inputs(dir, &in, o, ret, e);

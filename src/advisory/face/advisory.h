@@ -67,6 +67,7 @@ struct advisory_import_options {
 	void *arg;
 	const char *source;		/* remembered as where it came from; NULL: the path */
 	bool unconfined;		/* parse in this process: for tests and sanitizers */
+	bool refresh;			/* nothing to read is fine: the database is written anew as of now */
 	uint64_t max_total_bytes;	/* of JSON; 0: 64 GiB */
 };
 
@@ -91,7 +92,7 @@ struct advisory_update_options {
 	const char *source;			/* NULL: the public bucket */
 	const char *const *ecosystems;		/* NULL: those of distributions and languages that pabean matches */
 	size_t n_ecosystems;
-	const char *kev_url, *epss_url;		/* NULL: the public ones; "": none */
+	const char *kev_url, *epss_url;		/* NULL: the public ones with the public bucket, none with another source; "": none */
 	const struct net_options *net;		/* NULL: defaults */
 	advisory_progress_fn *progress;
 	void *arg;
