@@ -7,6 +7,7 @@
 #include "inside.h"
 #include "os.h"
 
+[[gnu::format(printf, 1, 0)]]
 static void message(const char *fmt, va_list ap)
 {
 	AUTO_BUF raw = BUF(8 * KIB);

@@ -20,6 +20,7 @@ bool yml_is_null(const struct yml_node *node)
 	       (!node->text.n || slice_eqs(node->text, "~") || slice_eqs(node->text, "null") || slice_eqs(node->text, "Null"));
 }
 
+[[gnu::format(printf, 5, 0)]]
 static enum err_code error_at(const struct yml_doc *doc, unsigned line, unsigned column, struct err *e, const char *fmt, va_list ap)
 {
 	char text[sizeof(e->msg)];

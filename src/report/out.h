@@ -20,20 +20,20 @@ void out_flush(struct out *o);
 
 /* JSON, written straight through; `key` NULL inside arrays. */
 struct json { struct out *o; bool pretty; bool filled[16]; unsigned depth; };
-void json_open(struct json *j, const char *key, char bracket);	/* '{' or '[' */
-void json_close(struct json *j, char bracket);			/* '}' or ']' */
-void json_key(struct json *j, const char *key);		/* separators and the key; a value must follow */
+void jw_open(struct json *j, const char *key, char bracket);	/* '{' or '[' */
+void jw_close(struct json *j, char bracket);			/* '}' or ']' */
+void jw_key(struct json *j, const char *key);		/* separators and the key; a value must follow */
 void report_json_text(struct json *j, const char *key, struct slice s);
-void json_text_or_null(struct json *j, const char *key, struct slice s);	/* empty: null */
+void jw_text_or_null(struct json *j, const char *key, struct slice s);	/* empty: null */
 /* As report_json_text; when the bytes are no UTF-8, also "<key>_base64" with the raw bytes. */
-void json_raw(struct json *j, const char *key, struct slice s);
+void jw_raw(struct json *j, const char *key, struct slice s);
 void report_json_number(struct json *j, const char *key, uint64_t n);
-void json_int_or_null(struct json *j, const char *key, int n);	/* negative: null */
-void json_real(struct json *j, const char *key, double d, unsigned decimals);
-void json_bool(struct json *j, const char *key, bool b);
-void json_null(struct json *j, const char *key);
-void json_list(struct json *j, const char *key, const struct slice_list *l);
-void json_member(struct json *j, struct slice name);	/* like json_key with a name from outside */
+void jw_int_or_null(struct json *j, const char *key, int n);	/* negative: null */
+void jw_real(struct json *j, const char *key, double d, unsigned decimals);
+void jw_bool(struct json *j, const char *key, bool b);
+void jw_null(struct json *j, const char *key);
+void jw_list(struct json *j, const char *key, const struct slice_list *l);
+void jw_member(struct json *j, struct slice name);	/* like jw_key with a name from outside */
 
 /* The formats. */
 void report_json(struct json *j, const struct report *r, const struct report_options *o);

@@ -61,35 +61,35 @@ static size_t rule_index(const struct rules *rules, struct slice rule)
 
 static void message(struct json *j, const char *key, struct slice text)
 {
-	json_open(j, key, '{');
+	jw_open(j, key, '{');
 	report_json_text(j, "text", text);
-	json_close(j, '}');
+	jw_close(j, '}');
 }
 
 static void rule(struct json *j, const struct finding *f)
 {
 	char score[16];
 	snprintf(score, sizeof(score), "%.1f", score_of(f));
-	json_open(j, NULL, '{');
+	jw_open(j, NULL, '{');
 	report_json_text(j, "id", f->rule);
 	message(j, "shortDescription", slice_upto(f->kind == KIND_VULNERABILITY && f->subject.n ? f->subject : f->title, 1000));
 	message(j, "fullDescription", slice_upto(f->description.n ? f->description : f->title, 1000));
 	message(j, "help", f->advice.n ? f->advice : f->title);
 	if (f->references.n && slice_has_prefix(f->references.items[0], SL("https://")) && slice_find_byte(f->references.items[0], ' ') < 0)
 		report_json_text(j, "helpUri", f->references.items[0]);
-	json_open(j, "defaultConfiguration", '{');
+	jw_open(j, "defaultConfiguration", '{');
 	report_json_text(j, "level", slice_str(level_of(f->severity)));
-	json_close(j, '}');
-	json_open(j, "properties", '{');
+	jw_close(j, '}');
+	jw_open(j, "properties", '{');
 	report_json_text(j, "precision", f->weak ? SL("medium") : SL("high"));
 	if (f->severity != SEV_UNKNOWN || f->cvss_score > 0)
 		report_json_text(j, "security-severity", slice_str(score));
-	json_open(j, "tags", '[');
+	jw_open(j, "tags", '[');
 	report_json_text(j, NULL, SL("security"));
 	report_json_text(j, NULL, slice_str(finding_kind_name(f->kind)));
-	json_close(j, ']');
-	json_close(j, '}');
-	json_close(j, '}');
+	jw_close(j, ']');
+	jw_close(j, '}');
+	jw_close(j, '}');
 }
 
 /* --- Results ------------------------------------------------------------------------------------------------------------- */
@@ -112,16 +112,16 @@ static void uri(struct json *j, struct slice path)
 
 static void physical(struct json *j, const struct report *r, struct slice path, bool inside)
 {
-	json_open(j, "physicalLocation", '{');
-	json_open(j, "artifactLocation", '{');
+	jw_open(j, "physicalLocation", '{');
+	jw_open(j, "artifactLocation", '{');
 	uri(j, inside ? path : r->reference);
 	if (inside)
 		report_json_text(j, "uriBaseId", SL("ROOTFS"));
-	json_close(j, '}');
-	json_open(j, "region", '{');	/* services want a line; files of an image have none that means something */
+	jw_close(j, '}');
+	jw_open(j, "region", '{');	/* services want a line; files of an image have none that means something */
 	report_json_number(j, "startLine", 1);
-	json_close(j, '}');
-	json_close(j, '}');
+	jw_close(j, '}');
+	jw_close(j, '}');
 }
 
 static void logical(struct json *j, const struct report *r, const struct evidence *ev)
@@ -134,18 +134,18 @@ static void logical(struct json *j, const struct report *r, const struct evidenc
 	if (place_of(ev->path).slash)
 		buf_putc(&name, '/');
 	buf_put_slice(&name, ev->path);
-	json_open(j, "logicalLocations", '[');
-	json_open(j, NULL, '{');
+	jw_open(j, "logicalLocations", '[');
+	jw_open(j, NULL, '{');
 	report_json_text(j, "fullyQualifiedName", buf_slice(&name));
 	report_json_text(j, "kind", SL("resource"));
-	json_close(j, '}');
-	json_close(j, ']');
+	jw_close(j, '}');
+	jw_close(j, ']');
 }
 
 static void location(struct json *j, const struct report *r, const struct evidence *ev)
 {
 	bool inside = ev->path.n && (ev->path.p[0] == '/' || place_of(ev->path).slash);
-	json_open(j, NULL, '{');
+	jw_open(j, NULL, '{');
 	physical(j, r, ev->path, inside);
 	logical(j, r, ev);
 	if (ev->layer >= 0 && (size_t)ev->layer < r->layers.n && r->layers.items[ev->layer].created_by.n) {
@@ -154,7 +154,7 @@ static void location(struct json *j, const struct report *r, const struct eviden
 		text_escape(&text, slice_upto(r->layers.items[ev->layer].created_by, 4096));
 		message(j, "message", buf_slice(&text));
 	}
-	json_close(j, '}');
+	jw_close(j, '}');
 }
 
 static void result_message(struct json *j, const struct finding *f)
@@ -180,69 +180,69 @@ static void result_message(struct json *j, const struct finding *f)
 static void result(struct json *j, const struct report *r, const struct finding *f, const struct rules *rules)
 {
 	static const struct evidence nowhere = { .layer = -1 };
-	json_open(j, NULL, '{');
+	jw_open(j, NULL, '{');
 	report_json_text(j, "ruleId", f->rule);
 	report_json_number(j, "ruleIndex", rule_index(rules, f->rule));
 	report_json_text(j, "level", slice_str(level_of(f->severity)));
 	result_message(j, f);
-	json_open(j, "locations", '[');
+	jw_open(j, "locations", '[');
 	for (size_t i = 0; i < MIN(f->evidence.n, (size_t)10); i++)
 		location(j, r, &f->evidence.items[i]);
 	if (!f->evidence.n)
 		location(j, r, &nowhere);
-	json_close(j, ']');
-	json_open(j, "partialFingerprints", '{');
+	jw_close(j, ']');
+	jw_open(j, "partialFingerprints", '{');
 	report_json_text(j, "pabeanFinding/v1", slice_str(f->id));
-	json_close(j, '}');
+	jw_close(j, '}');
 	if (f->waived_by.n) {
-		json_open(j, "suppressions", '[');
-		json_open(j, NULL, '{');
+		jw_open(j, "suppressions", '[');
+		jw_open(j, NULL, '{');
 		report_json_text(j, "kind", SL("external"));
 		report_json_text(j, "status", SL("accepted"));
 		report_json_text(j, "justification", f->waived_by);
-		json_close(j, '}');
-		json_close(j, ']');
+		jw_close(j, '}');
+		jw_close(j, ']');
 	}
-	json_open(j, "properties", '{');
+	jw_open(j, "properties", '{');
 	report_json_text(j, "severity", slice_str(severity_name(f->severity)));
 	report_json_text(j, "kind", slice_str(finding_kind_name(f->kind)));
-	json_bool(j, "hidden", f->hidden);
-	json_bool(j, "exploited", f->exploited);
-	json_text_or_null(j, "package", f->package);
-	json_text_or_null(j, "fixedVersion", f->fixed_version);
-	json_close(j, '}');
-	json_close(j, '}');
+	jw_bool(j, "hidden", f->hidden);
+	jw_bool(j, "exploited", f->exploited);
+	jw_text_or_null(j, "package", f->package);
+	jw_text_or_null(j, "fixedVersion", f->fixed_version);
+	jw_close(j, '}');
+	jw_close(j, '}');
 }
 
 /* --- Runs ------------------------------------------------------------------------------------------------------------------ */
 
 void report_sarif_begin(struct json *j)
 {
-	json_open(j, NULL, '{');
+	jw_open(j, NULL, '{');
 	report_json_text(j, "$schema", SL("https://json.schemastore.org/sarif-2.1.0.json"));
 	report_json_text(j, "version", SL("2.1.0"));
-	json_open(j, "runs", '[');
+	jw_open(j, "runs", '[');
 }
 
 void report_sarif_end(struct json *j)
 {
-	json_close(j, ']');
-	json_close(j, '}');
+	jw_close(j, ']');
+	jw_close(j, '}');
 }
 
 static void driver(struct json *j, const struct rules *rules, const struct report_options *o)
 {
-	json_open(j, "tool", '{');
-	json_open(j, "driver", '{');
+	jw_open(j, "tool", '{');
+	jw_open(j, "driver", '{');
 	report_json_text(j, "name", SL("pabean"));
 	report_json_text(j, "version", slice_str(o->version));
 	report_json_text(j, "semanticVersion", slice_str(o->version));
-	json_open(j, "rules", '[');
+	jw_open(j, "rules", '[');
 	for (size_t i = 0; i < rules->n; i++)
 		rule(j, rules->items[i]);
-	json_close(j, ']');
-	json_close(j, '}');
-	json_close(j, '}');
+	jw_close(j, ']');
+	jw_close(j, '}');
+	jw_close(j, '}');
 }
 
 static void run_properties(struct json *j, const struct report *r)
@@ -251,23 +251,23 @@ static void run_properties(struct json *j, const struct report *r)
 	buf_puts(&id, "pabean/");
 	text_escape(&id, r->reference);
 	buf_printf(&id, "/%.*s", SLICE_ARG(r->platform));
-	json_open(j, "automationDetails", '{');
+	jw_open(j, "automationDetails", '{');
 	report_json_text(j, "id", buf_slice(&id));
-	json_close(j, '}');
-	json_open(j, "originalUriBaseIds", '{');
-	json_open(j, "ROOTFS", '{');
+	jw_close(j, '}');
+	jw_open(j, "originalUriBaseIds", '{');
+	jw_open(j, "ROOTFS", '{');
 	report_json_text(j, "uri", SL("file:///"));
-	json_close(j, '}');
-	json_close(j, '}');
+	jw_close(j, '}');
+	jw_close(j, '}');
 	report_json_text(j, "columnKind", SL("unicodeCodePoints"));
-	json_open(j, "properties", '{');
-	json_raw(j, "image", r->reference);
-	json_text_or_null(j, "digest", r->digest);
-	json_text_or_null(j, "platform", r->platform);
+	jw_open(j, "properties", '{');
+	jw_raw(j, "image", r->reference);
+	jw_text_or_null(j, "digest", r->digest);
+	jw_text_or_null(j, "platform", r->platform);
 	report_json_text(j, "decision", slice_str(decision_name(r->verdict.decision)));
-	json_text_or_null(j, "policyDigest", r->verdict.policy_digest);
-	json_bool(j, "complete", r->complete);
-	json_close(j, '}');
+	jw_text_or_null(j, "policyDigest", r->verdict.policy_digest);
+	jw_bool(j, "complete", r->complete);
+	jw_close(j, '}');
 }
 
 void report_sarif_run(struct json *j, const struct report *r, const struct report_options *o, struct out *out)
@@ -278,14 +278,14 @@ void report_sarif_run(struct json *j, const struct report *r, const struct repor
 			(void)err_set(&out->err, ERR_NOMEM, 0, "out of memory for a SARIF report");
 		return;
 	}
-	json_open(j, NULL, '{');
+	jw_open(j, NULL, '{');
 	driver(j, &rules, o);
 	run_properties(j, r);
-	json_open(j, "results", '[');
+	jw_open(j, "results", '[');
 	for (size_t i = 0; i < r->findings.n; i++)
 		if (r->findings.items[i].shown)
 			result(j, r, &r->findings.items[i], &rules);
-	json_close(j, ']');
-	json_close(j, '}');
+	jw_close(j, ']');
+	jw_close(j, '}');
 	free(rules.items);
 }

@@ -36,7 +36,7 @@ enum err_code report_open(int fd, enum report_format format, const struct report
 	if (format == REPORT_SARIF)
 		report_sarif_begin(&w->json);
 	if (format == REPORT_JSON && o->always_array) {
-		json_open(&w->json, NULL, '[');
+		jw_open(&w->json, NULL, '[');
 		w->array = true;
 	}
 	/* Whether this is an object or an array is known only when a second image comes or none. */
@@ -90,11 +90,11 @@ enum err_code report_finish(struct report_writer *w, struct err *e)
 		report_sarif_end(&w->json);
 	/* No image at all: an empty array, so that the output is JSON whatever happened. */
 	if (w->format == REPORT_JSON && !w->count && !w->array) {
-		json_open(&w->json, NULL, '[');
+		jw_open(&w->json, NULL, '[');
 		w->array = true;
 	}
 	if (w->array)
-		json_close(&w->json, ']');
+		jw_close(&w->json, ']');
 	if (w->format == REPORT_JSON || w->format == REPORT_SARIF)
 		out_putc(&w->out, '\n');
 	out_flush(&w->out);
