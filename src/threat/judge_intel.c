@@ -97,8 +97,8 @@ static struct slice token_title(struct threat_judge *j, const struct intel_hit *
 	switch (h->kind) {
 	case INTEL_WALLET: return arena_printf(j->r->arena, "Names a listed wallet: %s", of);
 	case INTEL_IMAGE: return arena_printf(j->r->arena, "Uses the image %s: %s", h->value, of);
-	case INTEL_URL: return arena_printf(j->r->arena, "Names a listed URL, %s: %s", h->value, of);
-	default: return arena_printf(j->r->arena, "Names %s: %s", h->value, of);
+	case INTEL_URL: return arena_printf(j->r->arena, "Names a listed URL, %s (%s)", h->value, of);
+	default: return arena_printf(j->r->arena, "Names %s (%s)", h->value, of);
 	}
 }
 
@@ -117,6 +117,8 @@ static enum err_code token_hit(struct threat_judge *j, const struct judge_file *
 						who_says(j, h));
 	}
 	draft_raise(d, text.severity);
+	if (!fresh && d->last_file == j->files)
+		return OK;	/* a URL and its host: told once a file */
 	if (d->f.severity <= SEV_INFO)
 		d->f.advice = SL("Nothing that the image runs is known to use it; look at the file if that surprises you.");
 	else

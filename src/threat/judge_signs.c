@@ -149,7 +149,7 @@ static struct sign_set gather(const struct threat_judge *j, const struct threat_
 
 static bool same_place(const struct place *a, const struct place *b) { return a->layer == b->layer && slice_eq(a->path, b->path); }
 
-/* A strong finding of the same kind says it already; notes of that kind are part of what is told now. */
+/* A strong finding of the same kind says it already. */
 static bool told_already(struct threat_judge *j, const struct threat_rule *r, enum severity s)
 {
 	bool told = false;
@@ -157,10 +157,17 @@ static bool told_already(struct threat_judge *j, const struct threat_rule *r, en
 		struct draft *d = j->drafts.items[i];
 		told |= d->f.kind == r->kind && d->f.severity >= s && !d->f.weak;
 	}
-	for (size_t i = 0; i < j->drafts.n; i++)
-		if (j->drafts.items[i]->f.kind == r->kind && j->drafts.items[i]->f.weak)
-			j->drafts.items[i]->dropped = true;
 	return told;
+}
+
+/* Notes of a kind ("an address of a wallet") are part of what a grave finding of that kind says. */
+static void drop_notes(struct threat_judge *j, enum finding_kind kind)
+{
+	bool grave = false;
+	for (size_t i = 0; i < j->drafts.n; i++)
+		grave |= j->drafts.items[i]->f.kind == kind && j->drafts.items[i]->f.severity >= SEV_HIGH && !j->drafts.items[i]->f.weak;
+	for (size_t i = 0; grave && i < j->drafts.n; i++)
+		j->drafts.items[i]->dropped |= j->drafts.items[i]->f.kind == kind && j->drafts.items[i]->f.weak;
 }
 
 static enum err_code report_image_rule(struct threat_judge *j, const struct threat_rule *r, const struct sign_set *used, struct err *e)
@@ -203,5 +210,6 @@ enum err_code judge_signs_image(struct threat_judge *j, struct err *e)
 		if (threat_rule_holds(r, &set, &used))
 			TRY(report_image_rule(j, r, &used, e));
 	}
+	drop_notes(j, KIND_MINER);
 	return OK;
 }
