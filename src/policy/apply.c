@@ -154,9 +154,11 @@ static void describe(struct buf *b, const struct finding *f)
 		return;
 	}
 	buf_put_slice(b, slice_upto(f->title, 300));
-	if (f->evidence.n && f->evidence.items[0].path.n && slice_find(f->title, f->evidence.items[0].path) < 0) {
+	struct slice path = f->evidence.n ? f->evidence.items[0].path : SLICE_NULL;
+	bool place = path.n && !slice_has_prefix(path, SL("data:")) && !slice_has_prefix(path, SL("name:")) && !slice_has_prefix(path, SL("image:"));
+	if (place && slice_find(f->title, path) < 0) {
 		buf_puts(b, " in ");
-		buf_put_slice(b, slice_upto(f->evidence.items[0].path, 300));
+		buf_put_slice(b, slice_upto(path, 300));
 	}
 }
 

@@ -55,6 +55,7 @@ enum err_code out_check(struct out *o, struct err *e)
 
 struct place place_of(struct slice path)
 {
-	bool pseudo = slice_has_prefix(path, SL("config:")) || slice_has_prefix(path, SL("history:")) || slice_has_prefix(path, SL("image:"));
+	bool pseudo = slice_has_prefix(path, SL("config:")) || slice_has_prefix(path, SL("history:")) || slice_has_prefix(path, SL("image:")) ||
+		      slice_has_prefix(path, SL("name:")) || slice_has_prefix(path, SL("data:"));
 	return (struct place){ .slash = path.n && path.p[0] != '/' && !pseudo, .path = path };
 }

@@ -42,6 +42,6 @@ void report_sarif_run(struct json *j, const struct report *r, const struct repor
 void report_sarif_end(struct json *j);
 void report_table(struct out *out, const struct report *r, const struct report_options *o);
 
-/* An absolute path in the image: a leading slash where there is none, pseudo places (config:, history:, image:) as they are. */
+/* An absolute path in the image: a leading slash where there is none, pseudo places (config:, history:, image:, name:, data:) as they are. */
 struct place { bool slash; struct slice path; };
 struct place place_of(struct slice path);

@@ -59,7 +59,8 @@ static void finding(struct table *t, const struct finding *f)
 	t_wrap(t, buf_slice(&title), TEXT_COLUMN, TEXT_COLUMN, 0);
 	t_style(t, PLAIN);
 	for (size_t i = 0; i < places; i++)
-		place(t, f, &f->evidence.items[i]);
+		if (!slice_has_prefix(f->evidence.items[i].path, SL("data:")))	/* the data of pabean itself: nowhere in the image */
+			place(t, f, &f->evidence.items[i]);
 	if (f->evidence.n > places) {
 		t_newline(t, TEXT_COLUMN);
 		out_printf(t->out, "and %zu more %s", f->evidence.n - places, f->evidence.n - places == 1 ? "place" : "places");

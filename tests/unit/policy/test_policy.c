@@ -70,7 +70,11 @@ static void default_policy(void **state)
 		{ KIND_COVERAGE, SEV_INFO, "coverage.x", FINDING_SKIP_EXECUTABLE, 0, 0, DECISION_HOLD },
 		{ KIND_COVERAGE, SEV_INFO, "coverage.x", FINDING_SKIP_BUDGET, 0, 0, DECISION_HOLD },
 		{ KIND_COVERAGE, SEV_INFO, "coverage.x", FINDING_SKIP_DATA, 0, 0, DECISION_ADMIT },
-		{ KIND_COVERAGE, SEV_MEDIUM, "coverage.no-database", 0, 0, 0, DECISION_HOLD },
+		{ KIND_COVERAGE, SEV_HIGH, "coverage.no-database", FINDING_SKIP_LAYER, 0, 0, DECISION_HOLD },
+		{ KIND_COVERAGE, SEV_HIGH, "coverage.no-release-data", 0, 0, 0, DECISION_HOLD },
+		{ KIND_COVERAGE, SEV_LOW, "coverage.old-database", 0, 0, 0, DECISION_ADMIT },
+		{ KIND_COVERAGE, SEV_INFO, "coverage.not-matched", 0, 0, 0, DECISION_ADMIT },
+		{ KIND_COVERAGE, SEV_MEDIUM, "coverage.anything", 0, 0, 0, DECISION_HOLD },
 		{ KIND_MISCONFIGURATION, SEV_HIGH, "config.root", 0, 0, 0, DECISION_ADMIT },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -82,7 +86,7 @@ static void default_policy(void **state)
 		f->exploited = t[i].exploited;
 		if (judge(&w, NULL, NULL) != t[i].want)
 			fail_msg("case %zu %s", i, t[i].rule);
-		assert_int_equal(w.r.verdict.reasons.n > 0, t[i].want != DECISION_ADMIT);
+		assert_int_equal(w.r.verdict.reasons.n > 0, t[i].want != DECISION_ADMIT || !strcmp(t[i].rule, "coverage.old-database"));
 		assert_int_equal(w.r.verdict.policy_digest.n, 71);
 		arena_free(&w.arena);
 	}
