@@ -329,6 +329,17 @@ static enum err_code layer_wide(struct collect *c, const struct effective_path *
 	return OK;
 }
 
+/* A script named "java" that carries signs is no proof of a Java. */
+static bool pretends(const struct effective_path *p, const struct at_layer *at)
+{
+	if (at->entry.file_class != FILE_SCRIPT)
+		return false;
+	for (size_t i = 0; i < p->n_facts; i++)
+		if (p->facts[i].layer == at->layer && p->facts[i].fact.type == FACT_SIGN && !(p->facts[i].fact.sign.flags & SIGN_F_WEAK))
+			return true;
+	return false;
+}
+
 static enum err_code visit(void *arg, const struct effective_path *p, struct err *e)
 {
 	struct collect *c = arg;
@@ -337,7 +348,7 @@ static enum err_code visit(void *arg, const struct effective_path *p, struct err
 		return layer_wide(c, p, e);
 	group_by_inner(p);
 	for (size_t i = 0; i < p->n_at; i++)
-		if (p->at[i].layer == p->seen.layer)
+		if (p->at[i].layer == p->seen.layer && !pretends(p, &p->at[i]))
 			note_program(c, p->path, &p->at[i].entry);
 	for (size_t i = 0; i < p->n_facts; i++) {
 		if (p->facts[i].layer != p->seen.layer)
