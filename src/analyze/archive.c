@@ -48,10 +48,15 @@ static enum err_code open_any(struct analyze_ctx *ctx, const struct file_view *f
 	bool done = false;
 	if (f->cls == FILE_ELF && has_overlay(f->content))
 		return OK;
-	if (zip_find(f->content, &z))
-		return archive_zip(ctx, f, &z, e);
-	if (f->cls == FILE_ARCHIVE)
-		return slice_has_prefix(f->content, SL("PK\3\4")) ? archive_zip_headless(ctx, f, e) : open_by_magic(ctx, f, e);
+	/* A zip's end says nothing about what else the file is: a tar may end with a jar, and a lure with an empty directory. */
+	bool zip = zip_find(f->content, &z), local = slice_has_prefix(f->content, SL("PK\3\4"));
+	if (zip)
+		TRY(archive_zip(ctx, f, &z, e));
+	if (f->cls == FILE_ARCHIVE) {
+		if (slice_has_prefix(f->content, SL("PK\5\6")) || (local && zip))
+			return OK;
+		return local ? archive_zip_headless(ctx, f, e) : open_by_magic(ctx, f, e);
+	}
 	if (f->cls == FILE_ELF || f->cls == FILE_DATA || f->cls == FILE_PE)
 		TRY(archive_pyinstaller(ctx, f, &done, e));
 	return done ? OK : archive_self_extracting(ctx, f, &done, e);

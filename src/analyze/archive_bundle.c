@@ -7,8 +7,8 @@
 static struct slice cookie_magic(void) { return SL("MEI\014\013\012\013\016"); }
 enum { COOKIE_BYTES = 24, COOKIE_BYTES_NAMED = 88, TOC_ENTRY = 18, MOST_MODULES = 100000 };
 
-static enum err_code inflate_member(struct analyze_ctx *ctx, const struct file_view *f, struct slice name, struct slice packed, size_t *ret_used,
-				    const char **damage, struct err *e)
+static enum err_code inflate_member(struct analyze_ctx *ctx, const struct file_view *f, struct slice name, struct slice packed,
+				    size_t *ret_used, const char **damage, struct err *e)
 {
 	struct decompress_info info = { 0 };
 	AUTO_STREAM s = NULL;
@@ -40,7 +40,8 @@ static enum err_code open_pyz(struct analyze_ctx *ctx, const struct file_view *f
 	return OK;
 }
 
-static enum err_code open_toc(struct analyze_ctx *ctx, const struct file_view *f, struct slice package, struct slice toc, struct err *e)
+static enum err_code open_toc(struct analyze_ctx *ctx, const struct file_view *f, struct slice package, struct slice toc,
+			      struct err *e)
 {
 	const char *damage = NULL;
 	for (unsigned i = 0; i < MOST_MODULES && toc.n >= TOC_ENTRY; i++) {

@@ -35,8 +35,8 @@ static bool set_up(struct archive *a)
 
 struct tally { uint64_t encrypted; const char *damage; struct slice first_encrypted; };
 
-static enum err_code open_member(struct analyze_ctx *ctx, const struct file_view *f, struct archive *a, struct archive_entry *en, uint64_t nth,
-				 struct tally *t, struct err *e)
+static enum err_code open_member(struct analyze_ctx *ctx, const struct file_view *f, struct archive *a, struct archive_entry *en,
+				 uint64_t nth, struct tally *t, struct err *e)
 {
 	static const struct stream_ops ops = { member_read, member_close };
 	struct member m = { { &ops }, a };
@@ -56,7 +56,8 @@ static enum err_code open_member(struct analyze_ctx *ctx, const struct file_view
 	la_int64_t size = archive_entry_size_is_set(en) ? archive_entry_size(en) : 0;
 	if (name[0] == '.' && name[1] == '/' && name[2])
 		name += 2;
-	struct expand x = { .name = slice_str(name), .mode = archive_entry_perm(en) & 07777, .size_hint = (uint64_t)MAX(MIN(size, (la_int64_t)1 << 26), (la_int64_t)0) };
+	struct expand x = { .name = slice_str(name), .mode = archive_entry_perm(en) & 07777,
+			    .size_hint = size > 0 ? (uint64_t)MIN(size, (la_int64_t)1 << 26) : 0 };
 	TRY(expand_stream(ctx, f, &x, &m.stream, &damage, e));
 	if (damage)
 		t->damage = damage;

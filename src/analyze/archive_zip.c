@@ -104,7 +104,8 @@ static enum err_code open_hidden(struct walk *w, uint64_t from, uint64_t to, str
 
 static enum err_code open_gaps(struct walk *w, struct err *e)
 {
-	uint64_t end = w->z->base;
+	/* What stands before the archive is not its own, unless it is a zip, too. */
+	uint64_t end = slice_has_prefix(w->z->content, SL("PK\3\4")) ? 0 : w->z->base;
 	if (w->n_spans)
 		qsort(w->spans, w->n_spans, sizeof(*w->spans), by_start);
 	for (size_t i = 0; i < w->n_spans; i++) {
@@ -114,8 +115,8 @@ static enum err_code open_gaps(struct walk *w, struct err *e)
 			TRY(disagree(w, "overlapping entries", SL(""), w->spans[i].from, e));
 		end = MAX(end, w->spans[i].to);
 	}
-	/* Between the last entry and the directory; less the first only when every entry could be noted. */
-	return w->n_spans && w->n_spans < w->cap_spans ? open_hidden(w, end, w->z->dir_offset, e) : OK;
+	/* Between the last entry and the directory, when every entry could be noted. */
+	return w->n_spans < w->cap_spans ? open_hidden(w, end, w->z->dir_offset, e) : OK;
 }
 
 static enum err_code summary(struct walk *w, struct err *e)

@@ -93,13 +93,13 @@ static char *facts(struct analyze_ctx *ctx, const char *path, struct slice c)
 	return (char *)buf_cstr(&ctx->out);
 }
 
-static void has(const char *out, const char *text)
+[[gnu::noinline]] static void has(const char *out, const char *text)
 {
 	if (!strstr(out, text))
 		fail_msg("no %s in\n%s", text, out);
 }
 
-static void has_not(const char *out, const char *text)
+[[gnu::noinline]] static void has_not(const char *out, const char *text)
 {
 	if (strstr(out, text))
 		fail_msg("%s in\n%s", text, out);
@@ -155,25 +155,6 @@ static void zips_that_lie(void **state)
 	fake_free(&ctx);
 }
 
-static void every_cut_of_a_zip(void **state)
-{
-	(void)state;
-	struct analyze_ctx ctx = fake_new();
-	AUTO_ARENA a = ARENA(64 * MIB);
-	const struct entry good[] = { { "x.sh", .data = SL("echo hi\n") }, { "big", .data = SL(BIG), .deflate = true },
-		{ "later", .data = SL(BIG), .deflate = true, .descriptor = true } };
-	struct slice z = make_zip(&a, good, ARRAY_LEN(good), "", "");
-	for (size_t n = 40; n < z.n; n++) {
-		uint8_t *cut = malloc(n);
-		memcpy(cut, z.p, n);
-		const char *out = facts(&ctx, "a.zip", slice_of(cut, n));
-		has(out, "corrupt: zip");
-		has_not(out, "integrity");
-		free(cut);
-	}
-	fake_free(&ctx);
-}
-
 static struct slice make_with_libarchive(struct arena *a, const char *format, int filter)
 {
 	size_t used;
@@ -201,6 +182,47 @@ static struct slice make_with_libarchive(struct arena *a, const char *format, in
 	archive_write_close(w);
 	archive_write_free(w);
 	return slice_of(p, used);
+}
+
+static void two_kinds_at_once(void **state)
+{
+	(void)state;
+	struct analyze_ctx ctx = fake_new();
+	AUTO_ARENA a = ARENA(64 * MIB);
+	AUTO_BUF b = BUF(MIB);
+	const struct entry one[] = { { "first.sh", .data = SL("echo 1\n") } }, two[] = { { "second.sh", .data = SL("echo 2\n") } };
+	struct slice x = make_zip(&a, one, 1, "", ""), y = make_zip(&a, two, 1, "", "");
+	buf_put_slice(&b, x);
+	buf_put_slice(&b, y);
+	const char *out = facts(&ctx, "a.zip", buf_slice(&b));
+	has(out, "\"inner\":\"second.sh\"");
+	has(out, "\"inner\":\"first.sh\"");
+	has(out, "hidden entry");
+	buf_clear(&b);
+	buf_put_slice(&b, make_with_libarchive(&a, "ustar", ARCHIVE_FILTER_GZIP));
+	buf_put(&b, "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);
+	out = facts(&ctx, "a.tgz", buf_slice(&b));
+	has(out, "\"inner\":\"a.tar!/dir/f0.sh\"");
+	fake_free(&ctx);
+}
+
+static void every_cut_of_a_zip(void **state)
+{
+	(void)state;
+	struct analyze_ctx ctx = fake_new();
+	AUTO_ARENA a = ARENA(64 * MIB);
+	const struct entry good[] = { { "x.sh", .data = SL("echo hi\n") }, { "big", .data = SL(BIG), .deflate = true },
+		{ "later", .data = SL(BIG), .deflate = true, .descriptor = true } };
+	struct slice z = make_zip(&a, good, ARRAY_LEN(good), "", "");
+	for (size_t n = 40; n < z.n; n++) {
+		uint8_t *cut = malloc(n);
+		memcpy(cut, z.p, n);
+		const char *out = facts(&ctx, "a.zip", slice_of(cut, n));
+		has(out, "corrupt: zip");
+		has_not(out, "integrity");
+		free(cut);
+	}
+	fake_free(&ctx);
 }
 
 static void other_formats(void **state)
@@ -262,7 +284,7 @@ static void budgets_and_bundles(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(zips), cmocka_unit_test(zips_that_lie), cmocka_unit_test(every_cut_of_a_zip),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(zips), cmocka_unit_test(zips_that_lie), cmocka_unit_test(two_kinds_at_once), cmocka_unit_test(every_cut_of_a_zip),
 		cmocka_unit_test(other_formats), cmocka_unit_test(budgets_and_bundles) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ static enum err_code emit(struct fact_sink *sink, const struct fact *f, struct e
 	return OK;
 }
 
-static void has(const char *text, const char *want)
+[[gnu::noinline]] static void has(const char *text, const char *want)
 {
 	if (!strstr(text, want))
 		fail_msg("no %s in\n%s", want, text);
