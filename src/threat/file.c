@@ -39,11 +39,14 @@ static struct slice window_of(struct slice text, size_t end, const struct threat
 	return slice_sub(text, from, to - from);
 }
 
-static enum err_code judge_hit(struct file_judge *j, const struct view *v, int sign, size_t end, struct err *e)
+static enum err_code judge_hit(struct file_judge *j, const struct view *v, int sign, size_t end, size_t *ret_window_end,
+			       struct err *e)
 {
 	const struct threat_judge_by *by = &threat_judge_by[sign];
 	struct slice window = window_of(v->text, end, by), subject = SLICE_NULL;
 	size_t at = (size_t)(window.p - v->text.p), hit = end - MIN(end, at);
+	*ret_window_end = at + window.n;
+	j->confirm_bytes += window.n * by->confirms;
 	if (!threat_confirm(j->s->set, sign, window))
 		return OK;
 	if (!check_hit(by->check, window, hit, &subject))
@@ -52,31 +55,54 @@ static enum err_code judge_hit(struct file_judge *j, const struct view *v, int s
 	return judge_sign(j, v, sign, end, excerpt, subject, e);
 }
 
+/* regex.exec(, model.eval(: no code is run. */
+static bool is_method(struct slice text, size_t end)
+{
+	size_t i = end;
+	while (i && end - i < 8 && ((uint8_t)(text.p[i - 1] - 'a') < 26 || text.p[i - 1] == '('))
+		i--;
+	struct slice word = slice_sub(text, i, end - i);
+	return i && text.p[i - 1] == '.' && (slice_eqs(word, "exec(") || slice_eqs(word, "eval("));
+}
+
+/* The last hit of a sign that was looked at, and how far its window went. */
+struct looked { size_t end, window_end; };
+
+/* Too much to confirm: told once, and what is left is not looked at. */
+static enum err_code confirm_limit(struct file_judge *j, struct err *e)
+{
+	bool told = j->skipped_hits;
+	j->skipped_hits = true;
+	return told ? OK : judge_skip(j, j->f->executable || j->f->cls == FILE_SCRIPT ? SKIP_EXECUTABLE : SKIP_DATA, "limit: pattern hits",
+				      "patterns hit so often that not all places were looked at", e);
+}
+
 enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e)
 {
-	uint16_t *tries = arena_calloc(j->a, SIGN_SET_MAX, sizeof(*tries));
+	struct looked *last = arena_calloc(j->a, SIGN_SET_MAX, sizeof(*last));
 	TRY(arena_ok(j->a, "matched signs", e));
 	for (size_t i = 0; i < n; i++) {
 		if (hits[i].id >= threat_pattern_count || hits[i].end > v->text.n)
 			continue;
 		int sign = threat_patterns[hits[i].id].sign;
-		if (threat_judge_by[sign].hint) {
+		size_t end = (size_t)hits[i].end;
+		const struct threat_judge_by *by = &threat_judge_by[sign];
+		if (by->hint) {
+			if (sign == j->s->set->hints[HINT_RUN] && is_method(v->text, end))
+				continue;
 			sign_set_add(&j->hints, sign);
-			if (slice_eqs(slice_str(threat_signs[sign].id), "hint.url"))
-				TRY(judge_url(j, v, hits[i].end, e));
+			if (sign == j->s->set->hints[HINT_URL])
+				TRY(judge_url(j, v, end, e));
 			continue;
 		}
 		if (!(threat_signs[sign].classes & j->classes) || j->facts_of_sign[sign] >= SIGN_FACTS_MAX)
 			continue;
-		if (++tries[sign] <= HIT_TRIES_MAX) {
-			TRY(judge_hit(j, v, sign, (size_t)hits[i].end, e));
-		} else {
-			tries[sign] = HIT_TRIES_MAX;
-			if (!j->skipped_hits)
-				TRY(judge_skip(j, j->f->executable || j->f->cls == FILE_SCRIPT ? SKIP_EXECUTABLE : SKIP_DATA, "limit: pattern hits",
-					       "one pattern hits so often that not all places were looked at", e));
-			j->skipped_hits = true;
-		}
+		if (by->confirms && end <= last[sign].window_end && end - last[sign].end < HIT_NEAR)
+			continue;
+		if (j->confirm_bytes > CONFIRM_BYTES_MAX)
+			return confirm_limit(j, e);
+		last[sign].end = end;
+		TRY(judge_hit(j, v, sign, end, &last[sign].window_end, e));
 	}
 	return OK;
 }

@@ -152,7 +152,7 @@ enum file_class judge_class(const struct judge_file *f)
 {
 	if (f->reachable || judge_is_config(f))
 		return f->elf ? FILE_ELF : FILE_SCRIPT;
-	if (f->entry && f->entry->file_class < FILE_CLASS_COUNT && !f->inner.n)
+	if (f->entry && f->entry->file_class < FILE_CLASS_COUNT)
 		return (enum file_class)f->entry->file_class;
 	return f->elf ? FILE_ELF : f->script ? FILE_SCRIPT : FILE_CLASS_COUNT;
 }

@@ -9,7 +9,7 @@ static const struct integrity_row integrity_rows[] = {
 	{ "tar.whiteout-and-entry", SEV_MEDIUM, "A layer both brings and deletes the same path", rebuild },
 	{ "tar.whiteout-name", SEV_MEDIUM, "A whiteout that runtimes read differently", rebuild },
 	{ "tar.whiteout-content", SEV_MEDIUM, "A whiteout that carries content", rebuild },
-	{ "tar.below-symlink", SEV_HIGH, "A layer writes through a symbolic link of a lower layer", rebuild },
+	{ "tar.below-link", SEV_MEDIUM, "A layer has entries below what a lower layer made a link or a file", rebuild },
 	{ "tar.below-file", SEV_MEDIUM, "A layer has entries below something that is no directory", rebuild },
 	{ "tar.unclean-name", SEV_MEDIUM, "Names in a layer that are equal only after cleaning", rebuild },
 	{ "tar.escape", SEV_HIGH, "Names in a layer that lead out of the image", "Do not use this image: unpacking it may overwrite files of the host." },

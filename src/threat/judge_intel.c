@@ -38,7 +38,7 @@ static enum err_code digest_hit(struct threat_judge *j, const struct judge_file 
 
 enum err_code judge_digests(struct threat_judge *j, const struct judge_file *f, struct err *e)
 {
-	if (!f->entry || f->inner.n)
+	if (!f->entry)
 		return OK;
 	const struct { int algo; struct slice raw; } digests[] = {
 		{ DIGEST_SHA256, f->entry->sha256 }, { DIGEST_SHA1, f->entry->sha1 }, { DIGEST_MD5, f->entry->md5 },

@@ -47,7 +47,7 @@ static struct slice key_of(struct threat_judge *j, const struct judge_text *t, c
 		return SL("config");	/* the same words in Cmd and history are one matter */
 	struct slice sha = judge_sha256(f);
 	char hex[65];
-	if (sha.n == 32 && !f->inner.n) {
+	if (sha.n == 32) {
 		hex_encode(hex, sha.p, 32);
 		return arena_dup(j->r->arena, slice_of(hex, 64));
 	}

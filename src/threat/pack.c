@@ -58,12 +58,17 @@ static void put_masked(struct buf *blob, struct slice s)
 		buf_printf(blob, "%u,%s", (unsigned)(uint8_t)(s.p[i] ^ 0xa5 ^ (blob_n * 29 & 0xff)), blob_n % 32 == 31 ? "\n" : "");
 }
 
-/* A literal as a regex. */
+/* A literal as a regex; U+2423 stands for a space at its ends. */
 static struct slice quote_regex(struct arena *a, struct slice s)
 {
 	char *out = arena_alloc(a, 4 * s.n + 1);
 	size_t n = 0;
 	for (size_t i = 0; out && i < s.n; i++) {
+		if (s.n - i >= 3 && !memcmp(s.p + i, "\xe2\x90\xa3", 3)) {
+			out[n++] = ' ';
+			i += 2;
+			continue;
+		}
 		if (!isalnum(s.p[i]) && s.p[i] < 0x80)
 			out[n++] = '\\';
 		out[n++] = (char)s.p[i];
@@ -196,10 +201,12 @@ static void put_words(struct out *o, const struct list_row *r)
 /* FNV-1a over all tables four times with different starts: names a version, protects from nothing. */
 static void put_digest(struct buf *b, const struct out *o)
 {
+	/* raise with every change of the judging code: facts of an older one are made anew */
+	enum { CODE_VERSION = 1 };
 	const struct buf *all[] = { &o->signs, &o->by, &o->patterns, &o->blob, &o->words };
 	buf_puts(b, "const char threat_pattern_digest_text[] = \"");
 	for (uint64_t k = 1; k <= 4; k++) {
-		uint64_t h = 0xcbf29ce484222325u * k;
+		uint64_t h = 0xcbf29ce484222325u * (k + 4 * CODE_VERSION);
 		for (size_t i = 0; i < ARRAY_LEN(all); i++)
 			for (size_t j = 0; j < all[i]->n; j++)
 				h = (h ^ all[i]->p[j]) * 0x100000001b3u;

@@ -96,6 +96,9 @@ static enum err_code set_new(struct threat_set **ret, struct err *e)
 	struct threat_set *set = calloc(1, sizeof(*set));
 	if (!set)
 		return err_set(e, ERR_NOMEM, 0, "compile patterns: out of memory");
+	static const char *const hints[HINT_COUNT] = { "hint.url", "hint.run", "hint.decode" };
+	for (size_t i = 0; i < HINT_COUNT; i++)
+		set->hints[i] = threat_sign_index(slice_str(hints[i]));
 	set->arena = ARENA(16 * MIB);
 	enum err_code code = compile_confirms(set, e);
 	if (code != OK) {

@@ -4,10 +4,14 @@
 #include "regex.h"
 #include "table.h"
 
+/* Rows of hints.list, looked up once. */
+enum threat_hint { HINT_URL, HINT_RUN, HINT_DECODE, HINT_COUNT };
+
 struct threat_set {
 	hs_database_t *stream;
 	struct arena arena;
 	struct regex *confirms;		/* by pattern number; only those with PATTERN_F_CONFIRM are made */
+	int hints[HINT_COUNT];		/* sign numbers */
 	uint16_t *first_confirm;	/* by sign: number of its first confirming pattern */
 };
 struct threat_stream {

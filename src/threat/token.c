@@ -77,6 +77,15 @@ static size_t url_length(struct slice s)
 	return n;
 }
 
+/* ":3333" behind an address: lists often name both, and the address alone says less. */
+static size_t port_length(struct slice s)
+{
+	size_t n = 1;
+	while (n < s.n && n < 7 && (uint8_t)(s.p[n] - '0') < 10)
+		n++;
+	return s.n && s.p[0] == ':' && n > 1 && n < 7 ? n : 0;
+}
+
 /* at: just behind "://". */
 enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, struct err *e)
 {
@@ -91,12 +100,14 @@ enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, s
 	size_t ip = ipv4_length(host), n = ip ? ip : host_length(host);
 	if (!n)
 		return OK;
+	size_t port = ip ? port_length(slice_from(host, n)) : 0;
+	struct slice with_port = slice_upto(host, n + port);
 	host = lower(j->a, slice_upto(host, n));
 	if (!ip && (is_boring(host) || (j->library && is_project(host))))
 		return OK;
 	if (ip && !is_public_ipv4(host))
 		return OK;
-	TRY(put_token(j, v, ip ? TOKEN_IP : TOKEN_HOST, host, at, e));
+	TRY(put_token(j, v, ip ? TOKEN_IP : TOKEN_HOST, ip ? with_port : host, at, e));
 	size_t from = at - 3;
 	while (from && at - from < 20 && ((uint8_t)((v->text.p[from - 1] | 0x20) - 'a') < 26 || v->text.p[from - 1] == '+'))
 		from--;
@@ -107,16 +118,32 @@ enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, s
 	return put_token(j, v, TOKEN_URL, arena_printf(j->a, "%.*s%.*s", SLICE_ARG(head), SLICE_ARG(slice_sub(rest, end, whole - end))), from, e);
 }
 
-/* Endings that make a dotted word a host rather than a file or a method. */
-static bool is_known_end(struct slice host)
+/* Endings that make a dotted word a host rather than a file or a method, lower case, as eight bytes. */
+#define END(s) { s }
+static const char host_ends[][8] = { END("com"), END("net"), END("org"), END("info"), END("biz"), END("xyz"), END("top"), END("club"), END("site"),
+	END("online"), END("ru"), END("cn"), END("su"), END("cc"), END("pw"), END("tk"), END("ml"), END("ga"), END("cf"), END("gq"), END("io"),
+	END("me"), END("to"), END("onion"), END("stream"), END("pro"), END("work"), END("space"), END("fun"), END("live"), END("eu"), END("de"),
+	END("fr"), END("uk"), END("nl"), END("ua"), END("kr"), END("jp"), END("in"), END("br"), END("ir"), END("us"), END("tw"), END("hk"),
+	END("vip"), END("icu"), END("tech"), END("website"), END("host"), END("link"), END("win"), END("bid"), END("buzz"), END("gdn") };
+
+/* Behind a dot: the last label of a host, ended by something that is no part of a name. */
+static bool is_last_label(const uint8_t *p, const uint8_t *end)
 {
-	static const char *const ends[] = { "com", "net", "org", "info", "biz", "xyz", "top", "club", "site", "online", "ru", "cn", "su", "cc", "pw",
-		"tk", "ml", "ga", "cf", "gq", "io", "me", "to", "onion", "stream", "pro", "work", "space", "fun", "live", "eu", "de", "fr", "uk", "nl",
-		"ua", "kr", "jp", "in", "br", "ir", "us", "tw", "hk", "vip", "icu", "tech", "website", "host", "link", "win", "bid", "buzz", "gdn" };
-	struct slice end = slice_from(host, (size_t)slice_rfind_byte(host, '.') + 1);
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		if (slice_eq_nocase(end, slice_str(ends[i])))
+	uint64_t key = 0, known;
+	unsigned n = 0;
+	while (p + n < end && n < 8 && (uint8_t)((p[n] | 0x20) - 'a') < 26) {
+		key |= (uint64_t)(p[n] | 0x20) << (8 * n);
+		n++;
+	}
+	if (n < 2 || n > 7 || (p + n < end && ((uint8_t)(p[n] - '0') < 10 || (p[n] && strchr("-_([=<", p[n])))))
+		return false;
+	if (p + n < end && p[n] == '.' && p + n + 1 < end && (uint8_t)((p[n + 1] | 0x20) - 'a') < 26)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(host_ends); i++) {
+		memcpy(&known, host_ends[i], 8);
+		if (known == key)
 			return true;
+	}
 	return false;
 }
 
@@ -128,31 +155,23 @@ static bool is_word(uint8_t c)
 /* Bare hosts and addresses: every dot is looked at, so only in code of one's own and in programs. */
 static enum err_code find_bare(struct file_judge *j, const struct view *v, struct err *e)
 {
-	struct slice t = v->text;
-	for (size_t i = 0; i < t.n;) {
-		const uint8_t *dot = memchr(t.p + i, '.', t.n - i);
-		if (!dot)
-			break;
-		size_t at = (size_t)(dot - t.p), from = at;
-		i = at + 1;
-		while (from && at - from < 64 && is_word(t.p[from - 1]))
+	const uint8_t *text = v->text.p, *end = text + v->text.n;
+	for (const uint8_t *p = text; p < end && (p = memchr(p, '.', (size_t)(end - p))); p++) {
+		bool digit = p > text && (uint8_t)(p[-1] - '0') < 10 && p + 1 < end && (uint8_t)(p[1] - '0') < 10;
+		if (p == text || (!digit && (!is_word(p[-1]) || !is_last_label(p + 1, end))))
+			continue;
+		const uint8_t *from = p;
+		while (from > text && p - from < 200 && is_word(from[-1]))
 			from--;
-		if (from == at || at + 1 >= t.n || !is_word(t.p[at + 1]))
+		struct slice word = slice_sub(v->text, (size_t)(from - text), 260);
+		size_t n = digit ? ipv4_length(word) : host_length(word);
+		if (digit && n)
+			p = from + n - 1;	/* once, not at each of its dots */
+		if (!n || from + n <= p || (digit && !is_public_ipv4(word)) || *from == '.' || (from > text && strchr("$%&", from[-1]) && from[-1]))
 			continue;
-		struct slice word = slice_sub(t, from, 260);
-		size_t n = ipv4_length(word);
-		enum token_kind kind = n ? TOKEN_IP : TOKEN_HOST;
-		if (n ? !is_public_ipv4(word) : !(n = host_length(word)) || !is_known_end(slice_upto(word, n)))
-			n = 0;
-		/* behind it a word goes on, a call or a dollar: no host; before it a '/' or '@' may stand, a '$' not */
-		bool joined = n && n < word.n && strchr("(_[=<", word.p[n]);
-		while (i < t.n && is_word(t.p[i]))
-			i++;
-		if (!n || joined || t.p[from] == '.' || (from && strchr("$%&", t.p[from - 1])))
-			continue;
-		struct slice value = lower(j->a, slice_upto(word, n));
+		struct slice value = lower(j->a, slice_upto(word, n + (digit ? port_length(slice_from(word, n)) : 0)));
 		if (!is_boring(value))
-			TRY(put_token(j, v, kind, value, from, e));
+			TRY(put_token(j, v, digit ? TOKEN_IP : TOKEN_HOST, value, (size_t)(from - text), e));
 	}
 	return OK;
 }
@@ -168,13 +187,22 @@ static enum err_code on_wallet(void *arg, enum token_kind kind, size_t at, struc
 			  slice_sub(w->v->text, at - MIN(at, (size_t)40), 200), address, e);
 }
 
+static bool any_sign(const struct file_judge *j)
+{
+	for (size_t i = 0; i < SIGN_SET_WORDS; i++)
+		if (j->seen.word[i])
+			return true;
+	return false;
+}
+
+/* In programs without any other sign only Monero's long addresses are looked for: nothing else is as cheap. */
 enum err_code judge_tokens(struct file_judge *j, const struct view *v, struct err *e)
 {
 	static const uint32_t programs = 1u << FILE_ELF | 1u << FILE_ELF_LIB;
 	bool own = !j->library && j->f->size <= CODE_BYTES_MAX;
 	struct wallet_arg w = { j, v };
 	if (j->classes & (programs | 1u << FILE_SCRIPT) || own)
-		TRY(wallet_find(v->text, on_wallet, &w, e));
+		TRY(wallet_find(v->text, j->classes & programs && !any_sign(j) ? 95 : 26, on_wallet, &w, e));
 	if (j->classes & 1u << FILE_ELF || (own && j->classes & (1u << FILE_SCRIPT | 1u << FILE_CONFIG | 1u << FILE_TEXT)))
 		return find_bare(j, v, e);
 	return OK;

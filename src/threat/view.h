@@ -4,12 +4,14 @@
 
 enum {
 	VIEW_DEPTH_MAX = 4,			/* encodings within encodings */
+	VIEW_NEST_MAX = 7,			/* interpreters within interpreters */
 	VIEW_COUNT_MAX = 96,			/* derived texts per file */
 	VIEW_BYTES_MAX = 8 * 1024 * 1024,	/* derived bytes per file */
 	CODE_BYTES_MAX = 256 * 1024,		/* text and configuration larger than this is not read as code */
 	SCRIPT_BYTES_MAX = 4 * 1024 * 1024,	/* a script larger than this is not normalised (its raw text is always matched) */
 	SIGN_FACTS_MAX = 3,			/* facts per sign and file */
-	HIT_TRIES_MAX = 8192,			/* hits of one sign that are looked at, per text */
+	HIT_NEAR = 96,				/* hits of one sign as near as this share one window */
+	CONFIRM_BYTES_MAX = 12 * 1024 * 1024,	/* read by confirming expressions, per file */
 	TOKENS_MAX = 2000,			/* tokens per file */
 };
 
@@ -33,19 +35,21 @@ struct file_judge {
 	uint8_t *facts_of_sign;		/* SIGN_SET_MAX counters */
 	struct token_table tokens;
 	uint32_t classes;		/* 1u << class: what rows are compared with */
-	size_t views, view_bytes;
+	size_t views, view_bytes, confirm_bytes;
 	bool skipped_hits, skipped_views;	/* a limit was passed and told */
 	bool library;			/* below node_modules, site-packages, ...: no refs, fewer tokens */
+	unsigned nest;			/* texts within texts being judged */
+	struct refs *refs;
 	bool decoded;			/* something was decoded and judged */
 	bool opaque;			/* something opaque is run */
 };
 
-static inline bool judge_hint(const struct file_judge *j, const char *id)
+static inline bool judge_hint(const struct file_judge *j, enum threat_hint hint)
 {
-	return sign_set_has(&j->hints, threat_sign_index(slice_str(id)));
+	return sign_set_has(&j->hints, j->s->set->hints[hint]);
 }
 
-/* judge.c -> facts */
+/* file.c: signs */
 [[nodiscard]] enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e);
 [[nodiscard]] enum err_code judge_sign(struct file_judge *j, const struct view *v, int sign, size_t at, struct slice excerpt,
 				       struct slice subject, struct err *e);
@@ -63,6 +67,15 @@ size_t host_length(struct slice s);
 [[nodiscard]] enum err_code judge_tokens(struct file_judge *j, const struct view *v, struct err *e);
 [[nodiscard]] enum err_code judge_url(struct file_judge *j, const struct view *v, size_t at, struct err *e);
 
-/* code.c: derived texts. Adds text as a view: matches it and, while depth allows, normalises and decodes it. */
+/* code.c: texts that come out of a file's text. */
 [[nodiscard]] enum err_code judge_code(struct file_judge *j, const struct view *raw, struct err *e);
-[[nodiscard]] enum err_code judge_derived(struct file_judge *j, struct slice text, uint64_t offset, unsigned depth, struct err *e);
+/* Matches a derived text and reads it as code of that language; depth counts decoders on the way. Too many: told once. */
+[[nodiscard]] enum err_code judge_derived(struct file_judge *j, struct slice text, uint64_t offset, unsigned depth, enum script_lang lang,
+					  struct err *e);
+/* decode.c: everything in text that looks encoded is decoded and judged. */
+[[nodiscard]] enum err_code judge_encoded(struct file_judge *j, struct slice text, uint64_t offset, unsigned depth, enum script_lang lang,
+					  struct err *e);
+[[nodiscard]] enum err_code judge_decoded(struct file_judge *j, struct slice bytes, uint64_t offset, unsigned depth, enum script_lang lang,
+					  bool *ret_useful, struct err *e);
+/* lang.c: string literals of languages other than the shell joined and unescaped, lists of character codes as text. */
+bool lang_normalise(struct file_judge *j, struct slice text, enum script_lang lang, struct buf *out);

@@ -173,25 +173,27 @@ static enum token_kind run_kind(struct slice *ret_run)
 	return run.n <= 35 && is_base58check(run) ? TOKEN_WALLET_BTC : 0;
 }
 
-enum err_code wallet_find(struct slice text, wallet_fn *fn, void *arg, struct err *e)
+/* As Boyer and Moore search: where a byte cannot be in an address, none of the next `shortest` can end one. */
+enum err_code wallet_find(struct slice text, size_t shortest, wallet_fn *fn, void *arg, struct err *e)
 {
-	/* The shortest address has 26 characters: at least two of every 12th byte are inside it. */
-	enum { STEP = 12, SHORTEST = 26 };
-	for (size_t i = STEP; i < text.n;) {
-		if (!is_alnum(text.p[i]) || !is_alnum(text.p[i - STEP / 2])) {
-			i += STEP;
+	for (size_t i = shortest - 1; i < text.n;) {
+		size_t from = i + 1, low = i + 1 - shortest;
+		while (from > low && is_alnum(text.p[from - 1]))
+			from--;
+		if (from > low) {
+			i = from - 1 + shortest;
 			continue;
 		}
-		size_t from = i, to = i;
-		while (from && is_alnum(text.p[from - 1]) && i - from < 200)
+		size_t to = i + 1;
+		while (from && i - from < 200 && is_alnum(text.p[from - 1]))
 			from--;
 		while (to < text.n && is_alnum(text.p[to]))
 			to++;
 		struct slice run = slice_sub(text, from, to - from);
-		enum token_kind kind = run.n >= SHORTEST && run.n <= 107 ? run_kind(&run) : 0;
+		enum token_kind kind = run.n <= 107 ? run_kind(&run) : 0;
 		if (kind)
 			TRY(fn(arg, kind, (size_t)(run.p - text.p), run, e));
-		i = to + STEP;
+		i = to + shortest;
 	}
 	return OK;
 }

@@ -7,6 +7,6 @@
 enum token_kind wallet_kind(struct slice s);
 void keccak256(struct slice s, uint8_t out[32]);
 
-/* Calls fn for each valid address in text. Cheap on text without any: looks at every 12th byte. */
+/* Calls fn for each valid address of at least `shortest` (26..95) characters in text. Cheap on text without any. */
 typedef enum err_code wallet_fn(void *arg, enum token_kind kind, size_t at, struct slice address, struct err *e);
-[[nodiscard]] enum err_code wallet_find(struct slice text, wallet_fn *fn, void *arg, struct err *e);
+[[nodiscard]] enum err_code wallet_find(struct slice text, size_t shortest, wallet_fn *fn, void *arg, struct err *e);

@@ -140,7 +140,8 @@ struct fact_sign {
 enum token_kind { TOKEN_HOST = 1, TOKEN_IP, TOKEN_URL, TOKEN_WALLET_XMR, TOKEN_WALLET_BTC, TOKEN_WALLET_ETH, TOKEN_IMAGE };
 struct fact_token {
 	uint64_t kind;		/* enum token_kind */
-	struct slice value;	/* normalised: hosts lower case, no final dot; URLs without fragment */
+	struct slice value;	/* normalised: hosts lower case, no final dot; addresses with ":port" where one stands;
+				 * URLs without fragment */
 	uint64_t offset;
 };
 

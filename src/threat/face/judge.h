@@ -12,11 +12,12 @@ struct judge_options {
 };
 
 /* One file of one layer, or a part of the image's config ("config:Entrypoint", "history:3": layer -1, reachable). All slices live until
- * threat_judge_file returns. Facts of nested files come with their outermost file's path and their own `inner`: one call each. */
+ * threat_judge_file returns. Facts of nested files come with their outermost file's path and their own `inner`: one call each.
+ * Device nodes and other entries that are no files are told by their mode and numbers: pass them, too. */
 struct judge_file {
 	int layer;			/* index into report->layers, -1: the config */
 	struct slice path, inner;	/* as in facts.h */
-	const struct fact_entry *entry;	/* may be NULL: nested files, config */
+	const struct fact_entry *entry;	/* this very file's (a nested file's own), or NULL */
 	const struct fact_elf *elf;	/* or NULL */
 	const struct fact_script *script;	/* or NULL */
 	const struct fact *facts;	/* signs, tokens, yara, integrity, skipped of this file */

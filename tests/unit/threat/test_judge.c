@@ -351,13 +351,42 @@ static void yara(void **state)
 	done(w);
 }
 
+/* A wallet in Env, a pool in one file, a miner's options in another layer: one finding. */
+static void parts_of_a_miner(void **state)
+{
+	(void)state;
+	struct fact wallet[] = { sign("wallet.monero", "WALLET=4...") }, pool[] = { sign("miner.pool-host", "pool=") },
+		    options[] = { sign("miner.command-donate", "--donate") };
+	struct fact_entry script = { .kind = ENTRY_FILE, .mode = 0755, .file_class = FILE_SCRIPT };
+	for (int with = 0; with < 8; with++) {
+		struct world *w = setup(NULL);
+		if (with & 1)
+			see(w, &(struct judge_file){ .layer = -1, .path = SL("config:Env"), .facts = wallet, .n_facts = 1, .reachable = true });
+		if (with & 2)
+			see(w, &(struct judge_file){ .layer = 0, .path = SL("etc/p.sh"), .entry = &script, .facts = pool, .n_facts = 1 });
+		if (with & 4)
+			see(w, &(struct judge_file){ .layer = 1, .path = SL("opt/x.sh"), .entry = &script, .facts = options, .n_facts = 1 });
+		finish(w);
+		const struct finding *f = get(w, "miner.assembled");
+		if (with == 7) {
+			need(w, "miner.assembled", KIND_MINER, SEV_CRITICAL);
+			assert_int_equal(f->evidence.n, 3);
+			assert_int_equal(w->r.findings.n, 1);
+			assert_true(f->reachable);
+		} else if (worst(w) > SEV_INFO && with != 6) {	/* a pool and a miner's options are enough without a wallet */
+			fail_msg("parts %d: %.*s", with, SLICE_ARG(w->r.findings.items[0].rule));
+		}
+		done(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digests), cmocka_unit_test(hosts_by_place), cmocka_unit_test(block_lists_are_notes),
 		cmocka_unit_test(stratum_in_config), cmocka_unit_test(rules_follow_the_table), cmocka_unit_test(gaps),
 		cmocka_unit_test(integrity_and_owner), cmocka_unit_test(modes), cmocka_unit_test(config), cmocka_unit_test(packages_and_name),
-		cmocka_unit_test(yara),
+		cmocka_unit_test(yara), cmocka_unit_test(parts_of_a_miner),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

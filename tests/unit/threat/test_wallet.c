@@ -67,13 +67,16 @@ static void found_anywhere(void **state)
 		AUTO_BUF b = BUF(1024), want = BUF(1024);
 		int n = snprintf(text, sizeof(text), "%.*s%s %s", (int)before, "  -u . a b c d e f g h i j k l m n o p q r s ", "\"" XMR "\"",
 				 "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2");
-		assert_int_equal(wallet_find(slice_of(text, (size_t)n), on_found, &b, &e), OK);
+		assert_int_equal(wallet_find(slice_of(text, (size_t)n), 26, on_found, &b, &e), OK);
 		buf_printf(&want, "%d@%zu+95 %d@%zu+34 ", TOKEN_WALLET_XMR, before + 1, TOKEN_WALLET_BTC, before + 98);
 		assert_string_equal(buf_cstr(&b), buf_cstr(&want));
 	}
 	AUTO_BUF b = BUF(1024);
-	assert_int_equal(wallet_find(SL("x -u" XMR " y"), on_found, &b, &e), OK);
+	assert_int_equal(wallet_find(SL("x -u" XMR " y"), 26, on_found, &b, &e), OK);
 	assert_string_equal(buf_cstr(&b), "4@4+95 ");
+	buf_clear(&b);
+	assert_int_equal(wallet_find(SL("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2 " XMR), 95, on_found, &b, &e), OK);
+	assert_string_equal(buf_cstr(&b), "4@35+95 ");
 }
 
 int main(void)
