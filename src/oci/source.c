@@ -71,18 +71,17 @@ static void split_location(struct oci_source *s, bool digest_allowed)
 static enum err_code choose_by_content(struct oci_source *s, struct err *e)
 {
 	struct stat st;
-	char *path = arena_slice_cstr(&s->arena, s->text);
+	char *path = arena_slice_cstr(&s->arena, s->location);
 	TRY(arena_ok(&s->arena, "open an image", e));
-	s->location = s->text;
 	if (stat(path, &st))
-		return err_set(e, ERR_IO, errno, "open '%s'", ESC(s->text));
+		return err_set(e, ERR_IO, errno, "open '%s'", ESC(s->location));
 	if (!S_ISDIR(st.st_mode)) {
 		s->t = &oci_transport_archive;
 		s->transport = "docker-archive";
-	} else if (below_exists(s->text, "index.json")) {
+	} else if (below_exists(s->location, "index.json")) {
 		s->t = &oci_transport_layout;
 		s->transport = "oci";
-	} else if (below_exists(s->text, "manifest.json")) {
+	} else if (below_exists(s->location, "manifest.json") && !s->want.n) {
 		s->t = &oci_transport_dir;
 		s->transport = "dir";
 	} else {
@@ -119,8 +118,12 @@ static enum err_code choose_transport(struct oci_source *s, struct slice ref, st
 	}
 	if (path_exists(ref))
 		return choose_by_content(s, e);
-	if (ref.p[0] == '/' || ref.p[0] == '.')
+	if (ref.p[0] == '/' || ref.p[0] == '.') {
+		split_location(s, true);
+		if (path_exists(s->location))
+			return choose_by_content(s, e);
 		return err_set(e, ERR_NOT_FOUND, 0, "there is no file or directory '%s'", ESC(ref));
+	}
 	s->t = &oci_transport_registry;
 	s->transport = "docker";
 	return OK;

@@ -1,9 +1,9 @@
 /* HTTP(S) over libcurl, which is loaded by dlopen when first used. Library code: logs nothing.
  *
  * Redirects are followed here, not by libcurl: at most 10, never from https to http; what `authorization` holds goes only to the
- * scheme, host and port of the first URL. A redirect (or a URL asked for with `endpoint`) may lead to an address of a kind (public < private < loopback;
- * link-local, metadata, multicast, reserved apart) only if the first endpoint itself was of that kind or a further one; IPv4-mapped, NAT64
- * and 6to4 addresses count as the IPv4 address in them. This is checked at connect, on the address itself.
+ * scheme, host and port of the first URL. A redirect (or a URL asked for with `endpoint`) may lead to an address of a kind (public <
+ * private < loopback < link-local, metadata, multicast, reserved) only if the first endpoint itself was of that kind or a further one;
+ * IPv4-mapped, NAT64 and 6to4 addresses count as the IPv4 address in them. This is checked at connect, on the address itself.
  * Proxies come from http_proxy, https_proxy, all_proxy, no_proxy (also upper case but HTTP_PROXY, as curl). */
 #pragma once
 #include "codec.h"
@@ -43,8 +43,8 @@ struct net_request {
 
 enum { NET_MAX_HEADERS = 256, NET_MAX_HEADER_BYTES = 64 << 10 };
 
-/* Lives as long as the stream. A status is not an error: only failing to get one is (ERR_NET, ERR_TIMEOUT, ERR_CANCELLED). 429, 502, 503, 504 and
- * broken connections are tried again first. */
+/* Lives as long as the stream. A status is not an error: only failing to get one is (ERR_NET, ERR_TIMEOUT, ERR_CANCELLED; ERR_AUTH: the
+ * certificate is not trusted). 429, 502, 503, 504 and broken connections are tried again first. */
 struct net_response {
 	int status;
 	const struct net_header *headers;	/* of the final answer */
@@ -64,8 +64,9 @@ bool net_url_same_origin(const char *a, const char *b);
 void net_url_escape(struct buf *out, struct slice s);
 
 /* Sends, and returns when the final answer's headers are there. Reading the stream gives the body; a connection that breaks is resumed
- * by Range (a server that ignores it is read again up to the place). Ends early with ERR_NET when the body is shorter than promised. */
+ * by Range (a server that ignores it is read again up to the place). Ends with ERR_NET when the body stays shorter than promised. */
 [[nodiscard]] enum err_code net_open(struct net_client *c, const struct net_request *q, const struct net_response **ret_response,
 				     struct stream **ret, struct err *e);
 /* The whole body; ERR_LIMIT when larger than out->max. *ret_status as it came. Headers wanted: see net_open. */
-[[nodiscard]] enum err_code net_fetch(struct net_client *c, const struct net_request *q, struct buf *out, int *ret_status, struct err *e);
+[[nodiscard]] enum err_code net_fetch(struct net_client *c, const struct net_request *q, struct buf *out, int *ret_status,
+				      struct err *e);

@@ -88,9 +88,10 @@ typedef enum err_code oci_blob_fn(void *arg, struct slice blob_key, uint64_t siz
  * layer which is to be opened exists is checked, for streams: that on_blob was called with its key. */
 [[nodiscard]] enum err_code oci_source_images(struct oci_source *s, const struct oci_image **ret, size_t *ret_n, struct err *e);
 
-/* The stored bytes, not verified; not for streams. Longer than oci_layer.size is ERR_FORMAT while reading. Several threads may open and
- * read layers of one source at once; each stream belongs to one thread. The source must outlive the streams. */
-[[nodiscard]] enum err_code oci_layer_open(struct oci_source *s, const struct oci_image *img, size_t layer, struct stream **ret, struct err *e);
+/* The stored bytes, not verified; not for streams. Longer than oci_layer.size is ERR_FORMAT while reading. Several threads may open
+ * and read layers of one source at once; each stream belongs to one thread. The source must outlive the streams. */
+[[nodiscard]] enum err_code oci_layer_open(struct oci_source *s, const struct oci_image *img, size_t layer, struct stream **ret,
+					   struct err *e);
 
 /* Where the bytes stand on disk (oci:, dir:, plain archive files: with the offset in the archive); false for other transports.
  * SCAN.md 1 says when an equal identity may spare hashing. */
@@ -103,7 +104,7 @@ size_t oci_source_unreadable(const struct oci_source *s, const struct oci_unread
 
 /* --- References (also for policy and names) ---------------------------------------------------------------------------- */
 
-/* "nginx" -> docker.io, library/nginx, latest. tag is "latest" only when neither tag nor digest was given. Slices point into the arena. */
+/* "nginx" -> docker.io, library/nginx, latest. tag is "latest" only when neither tag nor digest was given. Slices are the arena's. */
 struct oci_reference {
 	struct slice domain;		/* "docker.io", "localhost:5000" */
 	struct slice path;		/* "library/nginx" */

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Archives written by podman, layouts changed by umoci.
+. "$(dirname "$0")/inc/images.sh"
+need podman-umoci umoci:umoci podman:podman python3:python3
+cd "$work" || exit 1
+make_layout L || skip_all podman-umoci "umoci makes no layout here"
+check "every tag of a layout" scan oci:L
+check "several images are several reports" [ "$(field 'len(r)')" = 3 ]
+scan oci:L:two
+want=$(diffs)
+umoci config --image L:two --tag three --config.entrypoint /bin/sh --config.user 1000
+check "umoci's changed config" scan oci:L:three
+check "the layers are the same" [ "$(diffs)" = "$want" ]
+umoci rm --image L:base; umoci gc --layout L
+check "after umoci gc" scan oci:L:two
+
+pod() { podman --root "$work/store" --runroot "$work/runroot" --storage-driver vfs --events-backend file "$@" >"$work/podman" 2>&1; }
+if ! pod pull oci:L:two; then
+	echo "skip - podman's archives: podman does not work here"
+	exit 0
+fi
+id=$(podman --root "$work/store" --runroot "$work/runroot" --storage-driver vfs images -q --no-trunc | head -1)
+pod tag "$id" example.org/app:1
+for f in docker-archive oci-archive; do
+	pod save --format $f -o "p-$f.tar" example.org/app:1
+	check "podman save --format $f" scan "$f:p-$f.tar"
+	check "podman save --format $f: the same content" [ "$(diffs)" = "$want" ]
+done
+for f in oci-dir docker-dir; do
+	pod save --format $f -o "p-$f" example.org/app:1
+	check "podman save --format $f" scan "./p-$f"
+	check "podman save --format $f: the same content" [ "$(diffs)" = "$want" ]
+done
+pod tag "$id" example.org/other:2
+pod save -m -o several.tar example.org/app:1 example.org/other:2
+check "several tags of one image" scan docker-archive:several.tar
+exit 0
