@@ -81,6 +81,12 @@ static enum err_code on_report(void *arg, struct report *r, struct err *e)
 {
 	struct scan_run *s = arg;
 	TRY(policy_apply(s->policy, r, &s->judge, e));
+	if (s->o.packages_only) {
+		struct slice *note = ARENA_PUSH(r->arena, &r->verdict.notes);
+		if (!note)
+			return arena_ok(r->arena, "the verdict", e);
+		*note = SL("only packages were inspected: malware, miners and scripts were not looked for");
+	}
 	scan_line_clear(&s->line);
 	if (scan_outputs_add(&s->outputs, r, e) != OK) {
 		s->output_failed = true;
