@@ -1,5 +1,6 @@
 /* The image's config as a pseudo layer: hostile text is matched where all hostile bytes are, in a confined worker. */
 #include "engine.h"
+#include "codec.h"
 #include <stdio.h>
 
 enum { TAR_BLOCK = 512, CONFIG_TEXT_BYTES = 32 << 20 };
@@ -85,8 +86,6 @@ enum err_code config_inspect(struct scan_engine *s, const struct oci_image *img,
 	AUTO_BUF tar = BUF(4 * CONFIG_TEXT_BYTES);
 	AUTO_STREAM in = NULL;
 	struct err why;
-	if (!s->o.no_cache && img->config_digest.n && cache_lookup(s, s->pseudo_key, img->config_digest, ret, &why) == OK)
-		return OK;
 	put_command(&tar, "config:Entrypoint", &c->entrypoint);
 	put_command(&tar, "config:Cmd", &c->cmd);
 	put_list(&tar, "config:Env", &c->env, "\n");
@@ -98,6 +97,13 @@ enum err_code config_inspect(struct scan_engine *s, const struct oci_image *img,
 	static const uint8_t zero[2 * TAR_BLOCK];
 	buf_put(&tar, zero, sizeof(zero));
 	TRY(buf_ok(&tar, "the image's config as text", e));
+	/* Cached under the digest of what is inspected, as layers are. */
+	uint8_t raw[DIGEST_MAX_BYTES];
+	char digest[8 + 65] = "sha256:";
+	digest_of(DIGEST_SHA256, buf_slice(&tar), raw);
+	hex_encode(digest + 7, raw, 32);
+	if (cache_lookup(s, s->pseudo_key, slice_str(digest), ret, &why) == OK)
+		return OK;
 	TRY(stream_of_slice(buf_slice(&tar), &in, e));
 	struct worker_settings set = s->settings;
 	set.pseudo = 1;
