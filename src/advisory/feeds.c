@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "codec.h"
-#include "zip.h"
+#include "feed_zip.h"
 
 enum { SNIFF = 4096 };
 
@@ -97,7 +97,7 @@ enum err_code feed_osv(struct importer *im, const struct import_input *in, struc
 
 static enum err_code read_zip(struct importer *im, const struct import_input *in, struct err *e)
 {
-	struct zip *z;
+	struct feed_zip *z;
 	struct feed_zip_member m;
 	bool more = true;
 	TRY(feed_zip_open(in->fd, in->bytes, &z, e));

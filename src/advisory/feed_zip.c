@@ -1,4 +1,4 @@
-#include "zip.h"
+#include "feed_zip.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@ enum { WINDOW = 256 << 10, END_SIZE = 22, END_SEARCH = END_SIZE + 65535, LOCATOR
 /* A sliding view of the file. */
 struct view { uint8_t *p; size_t n, cap; uint64_t at; };
 
-struct zip {
+struct feed_zip {
 	int fd;
 	uint64_t file_bytes, count, seen, dir_at, dir_end, packed_total;
 	struct view dir, data;
@@ -20,7 +20,7 @@ struct zip {
 	bool inflate_ready;
 };
 
-static enum err_code read_at(const struct zip *z, uint8_t *p, size_t n, uint64_t at, struct err *e)
+static enum err_code read_at(const struct feed_zip *z, uint8_t *p, size_t n, uint64_t at, struct err *e)
 {
 	while (n) {
 		ssize_t got = pread(z->fd, p, n, (off_t)at);
@@ -36,7 +36,7 @@ static enum err_code read_at(const struct zip *z, uint8_t *p, size_t n, uint64_t
 }
 
 /* n bytes at `at`, from the window when they are in it. */
-static enum err_code view_get(const struct zip *z, struct view *v, uint64_t at, size_t n, const uint8_t **ret, struct err *e)
+static enum err_code view_get(const struct feed_zip *z, struct view *v, uint64_t at, size_t n, const uint8_t **ret, struct err *e)
 {
 	if (at > z->file_bytes || n > z->file_bytes - at)
 		return err_at(e, ERR_FORMAT, at, "a zip member lies outside the file");
@@ -59,7 +59,7 @@ static enum err_code view_get(const struct zip *z, struct view *v, uint64_t at, 
 }
 
 /* Where zip64 says it: only when the plain record's fields are saturated. */
-static enum err_code read_end64(struct zip *z, uint64_t end_at, struct err *e)
+static enum err_code read_end64(struct feed_zip *z, uint64_t end_at, struct err *e)
 {
 	uint8_t raw[END64_SIZE];
 	if (end_at < LOCATOR_SIZE)
@@ -83,7 +83,7 @@ static enum err_code read_end64(struct zip *z, uint64_t end_at, struct err *e)
 	return OK;
 }
 
-static enum err_code read_end(struct zip *z, struct err *e)
+static enum err_code read_end(struct feed_zip *z, struct err *e)
 {
 	size_t n = (size_t)MIN(z->file_bytes, (uint64_t)END_SEARCH);
 	uint8_t *tail = malloc(n + 1);
@@ -115,9 +115,9 @@ static enum err_code read_end(struct zip *z, struct err *e)
 	return OK;
 }
 
-enum err_code feed_zip_open(int fd, uint64_t file_bytes, struct zip **ret, struct err *e)
+enum err_code feed_zip_open(int fd, uint64_t file_bytes, struct feed_zip **ret, struct err *e)
 {
-	struct zip *z = calloc(1, sizeof(*z));
+	struct feed_zip *z = calloc(1, sizeof(*z));
 	if (!z)
 		return err_set(e, ERR_NOMEM, 0, "open a zip");
 	z->fd = fd;
@@ -137,7 +137,7 @@ enum err_code feed_zip_open(int fd, uint64_t file_bytes, struct zip **ret, struc
 	return OK;
 }
 
-void feed_zip_close(struct zip *z)
+void feed_zip_close(struct feed_zip *z)
 {
 	if (!z)
 		return;
@@ -149,7 +149,7 @@ void feed_zip_close(struct zip *z)
 	free(z);
 }
 
-uint64_t feed_zip_count(const struct zip *z) { return z->count; }
+uint64_t feed_zip_count(const struct feed_zip *z) { return z->count; }
 
 /* zip64 sizes stand in an extra field, only those whose plain field is saturated, in this order. */
 static bool take_zip64(struct slice extra, uint64_t *bytes, uint64_t *packed, uint64_t *at)
@@ -171,7 +171,7 @@ static bool take_zip64(struct slice extra, uint64_t *bytes, uint64_t *packed, ui
 	return *bytes != 0xffffffff && *packed != 0xffffffff && *at != 0xffffffff;
 }
 
-enum err_code feed_zip_next(struct zip *z, struct feed_zip_member *ret, bool *ret_more, struct err *e)
+enum err_code feed_zip_next(struct feed_zip *z, struct feed_zip_member *ret, bool *ret_more, struct err *e)
 {
 	const uint8_t *p;
 	if (z->seen == z->count) {
@@ -208,7 +208,7 @@ enum err_code feed_zip_next(struct zip *z, struct feed_zip_member *ret, bool *re
 	return OK;
 }
 
-static enum err_code unpack(struct zip *z, const uint8_t *packed, struct slice *ret, struct err *e)
+static enum err_code unpack(struct feed_zip *z, const uint8_t *packed, struct slice *ret, struct err *e)
 {
 	if (z->cur.method == 0) {
 		if (z->cur.packed != z->cur.bytes)
@@ -237,7 +237,7 @@ static enum err_code unpack(struct zip *z, const uint8_t *packed, struct slice *
 	return OK;
 }
 
-enum err_code feed_zip_content(struct zip *z, struct slice *ret, struct err *e)
+enum err_code feed_zip_content(struct feed_zip *z, struct slice *ret, struct err *e)
 {
 	const uint8_t *p;
 	if (z->cur.flags & 1)
