@@ -89,6 +89,8 @@ enum err_code cli_value_check(const struct cli_option *o, const char *text, cons
 			if (!strcmp(text, o->choices[i]))
 				return OK;
 		return choice_error(o, word, where, e);
+	case CLI_TEXT:
+		return OK;	/* an empty text may mean: none */
 	default:
 		return *text ? OK : err_set(e, ERR_USAGE, 0, "%s: the value is empty", where);
 	}
