@@ -155,6 +155,8 @@ static bool is_word(uint8_t c)
 /* Bare hosts and addresses: every dot is looked at, so only in code of one's own and in programs. */
 static enum err_code find_bare(struct file_judge *j, const struct view *v, struct err *e)
 {
+	if (!v->text.n)
+		return OK;
 	const uint8_t *text = v->text.p, *end = text + v->text.n;
 	for (const uint8_t *p = text; p < end && (p = memchr(p, '.', (size_t)(end - p))); p++) {
 		bool digit = p > text && (uint8_t)(p[-1] - '0') < 10 && p + 1 < end && (uint8_t)(p[1] - '0') < 10;
