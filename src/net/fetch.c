@@ -108,7 +108,8 @@ static enum err_code ask(struct transfer *t, struct err *e)
 static enum err_code changed(struct transfer *t, struct err *e)
 {
 	char origin[200];
-	return err_set(e, ERR_NET, 0, "%s: the file changed while it was downloaded; start again", net_url_origin(t->q.url, origin, sizeof(origin)));
+	return err_set(e, ERR_NET, 0, "%s: the file changed while it was downloaded; start again", net_url_origin(t->q.url, origin,
+			sizeof(origin)));
 }
 
 /* Fits the answer to t->at: a server may send the rest, or all of it again. */
@@ -241,7 +242,8 @@ static struct transfer *transfer_new(struct net_client *c, const struct net_requ
 	return NULL;
 }
 
-enum err_code net_open(struct net_client *c, const struct net_request *q, const struct net_response **ret_response, struct stream **ret,
+enum err_code net_open(struct net_client *c, const struct net_request *q, const struct net_response **ret_response,
+					 struct stream **ret,
 		       struct err *e)
 {
 	struct transfer *t = transfer_new(c, q);
@@ -272,7 +274,8 @@ enum err_code net_fetch(struct net_client *c, const struct net_request *q, struc
 	int status = r->status;
 	enum err_code rc = stream_read_all(in, out, e);
 	if (rc == ERR_LIMIT)
-		return err_set(e, ERR_LIMIT, 0, "%s answers with more than %zu KiB", net_url_origin(q->url, origin, sizeof(origin)), out->max >> 10);
+		return err_set(e, ERR_LIMIT, 0, "%s answers with more than %zu KiB", net_url_origin(q->url, origin, sizeof(origin)),
+				out->max >> 10);
 	TRY(rc);
 	*ret_status = status;
 	return OK;

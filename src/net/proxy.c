@@ -17,7 +17,8 @@ static bool in_network(struct slice host, struct slice pattern)
 	struct in_addr a, net;
 	uint64_t bits;
 	ptrdiff_t slash = slice_find_byte(pattern, '/');
-	if (slash < 0 || host.n >= sizeof(text) || slash >= (ptrdiff_t)sizeof(text) || !slice_to_u64(slice_from(pattern, (size_t)slash + 1), &bits) ||
+	if (slash < 0 || host.n >= sizeof(text) || slash >= (ptrdiff_t)sizeof(text) || !slice_to_u64(slice_from(pattern,
+			(size_t)slash + 1), &bits) ||
 	    bits > 32)
 		return false;
 	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(host));

@@ -254,7 +254,8 @@ enum err_code transfer_error(struct transfer *t, struct err *e)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-		return err_set(e, ERR_AUTH, 0, "the certificate of %s is not trusted (%s); give its CA by --cert-dir, or use --tls-verify=false", origin,
+		return err_set(e, ERR_AUTH, 0,
+				"the certificate of %s is not trusted (%s); give its CA by --cert-dir, or use --tls-verify=false", origin,
 			       ESC_SHORT(detail));
 	default:
 		return err_set(e, ERR_NET, 0, "%s: %s", origin, ESC_SHORT(detail));

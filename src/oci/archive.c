@@ -238,11 +238,13 @@ static bool starts_like_json(const struct member_stream *m)
 
 static bool is_metadata_name(struct slice name)
 {
-	return slice_eqs(name, "manifest.json") || slice_eqs(name, "index.json") || slice_eqs(name, "oci-layout") || slice_eqs(name, "repositories");
+	return slice_eqs(name, "manifest.json") || slice_eqs(name, "index.json") || slice_eqs(name, "oci-layout") || slice_eqs(name,
+			"repositories");
 }
 
 /* Keeps a JSON member; what only looks like JSON is a layer. */
-static enum err_code keep_or_pass(struct oci_source *s, struct archive *x, struct member_stream *ms, struct outer_member *m, oci_blob_fn *fn,
+static enum err_code keep_or_pass(struct oci_source *s, struct archive *x, struct member_stream *ms, struct outer_member *m,
+					 oci_blob_fn *fn,
 				  void *arg, struct err *e)
 {
 	AUTO_STREAM again = NULL;
@@ -260,7 +262,8 @@ static enum err_code keep_or_pass(struct oci_source *s, struct archive *x, struc
 	return fn(arg, m->name, m->size, again, e);
 }
 
-static enum err_code pump_member(struct oci_source *s, struct archive *x, struct outer_member *m, oci_blob_fn *fn, void *arg, struct err *e)
+static enum err_code pump_member(struct oci_source *s, struct archive *x, struct outer_member *m, oci_blob_fn *fn, void *arg,
+					 struct err *e)
 {
 	struct member_stream ms = { .s.ops = &MEMBER_OPS, .in = &x->in, .name = m->name };
 	ms.first_n = MIN(m->size, (uint64_t)sizeof(ms.first));

@@ -17,7 +17,8 @@ struct archive {
 [[nodiscard]] enum err_code archive_open_stream(struct oci_source *s, struct stream *below, struct err *e);	/* takes below over */
 [[nodiscard]] enum err_code archive_pump(struct oci_source *s, oci_blob_fn *fn, void *arg, struct err *e);
 [[nodiscard]] enum err_code archive_resolve(struct oci_source *s, struct err *e);
-[[nodiscard]] enum err_code archive_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out, struct err *e);
+[[nodiscard]] enum err_code archive_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out,
+					 struct err *e);
 [[nodiscard]] enum err_code archive_check_layer(struct oci_source *s, const struct oci_layer *l, struct err *e);
 void archive_close(struct oci_source *s);
 

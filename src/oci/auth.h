@@ -11,10 +11,12 @@ struct oci_credentials {
 [[nodiscard]] enum err_code oci_credentials_find(const struct oci_options *o, const struct oci_reference *r, struct arena *a,
 						 struct oci_credentials *ret, struct err *e);
 /* One file's text. */
-[[nodiscard]] enum err_code oci_credentials_parse(struct slice json, const char *file, const struct oci_reference *r, struct arena *a,
+[[nodiscard]] enum err_code oci_credentials_parse(struct slice json, const char *file, const struct oci_reference *r,
+					 struct arena *a,
 						  struct oci_credentials *ret, struct err *e);
 /* Runs docker-credential-NAME get (Docker's credential helper protocol). */
-[[nodiscard]] enum err_code oci_credentials_helper(struct slice name, struct slice server, struct arena *a, struct oci_credentials *ret,
+[[nodiscard]] enum err_code oci_credentials_helper(struct slice name, struct slice server, struct arena *a,
+					 struct oci_credentials *ret,
 						   struct err *e);
 
 /* WWW-Authenticate (RFC 7235). */

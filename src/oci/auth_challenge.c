@@ -80,8 +80,10 @@ static bool is_address(struct slice h)
 static struct slice owner_part(struct slice h)
 {
 	static const char *const second[] = { "co", "com", "net", "org", "gov", "edu", "ac", "or", "ne", "go" };
-	static const char *const shared[] = { "github.io", "amazonaws.com", "azurewebsites.net", "cloudfront.net", "herokuapp.com", "web.app",
-		"run.app", "workers.dev", "pages.dev", "vercel.app", "netlify.app", "fly.dev", "duckdns.org", "ngrok.io", "gitlab.io", "azurecr.io",
+	static const char *const shared[] = { "github.io", "amazonaws.com", "azurewebsites.net", "cloudfront.net", "herokuapp.com",
+			"web.app",
+		"run.app", "workers.dev", "pages.dev", "vercel.app", "netlify.app", "fly.dev", "duckdns.org", "ngrok.io", "gitlab.io",
+				"azurecr.io",
 		"appspot.com", "googleapis.com", "windows.net", "cloudapp.net", "nip.io", "sslip.io" };
 	ptrdiff_t last = slice_rfind_byte(h, '.');
 	ptrdiff_t before = last < 0 ? -1 : slice_rfind_byte(slice_upto(h, (size_t)last), '.');

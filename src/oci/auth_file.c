@@ -47,7 +47,8 @@ static const json_t *best_entry(const json_t *map, const struct oci_reference *r
 	return best;
 }
 
-static enum err_code from_auths(const json_t *entry, const char *file, struct arena *a, struct oci_credentials *ret, struct err *e)
+static enum err_code from_auths(const json_t *entry, const char *file, struct arena *a, struct oci_credentials *ret,
+					 struct err *e)
 {
 	struct slice auth, token;
 	AUTO_BUF plain = BUF(64 * KIB);
@@ -105,7 +106,8 @@ enum err_code oci_credentials_parse(struct slice json, const char *file, const s
 	return arena_ok(a, "read credentials", e);
 }
 
-static enum err_code from_file(const char *path, bool must, const struct oci_reference *r, struct arena *a, struct oci_credentials *ret,
+static enum err_code from_file(const char *path, bool must, const struct oci_reference *r, struct arena *a,
+					 struct oci_credentials *ret,
 			       struct err *e)
 {
 	AUTO_BUF b = BUF(MAX_AUTH_FILE);
@@ -122,11 +124,13 @@ static enum err_code from_file(const char *path, bool must, const struct oci_ref
 	return oci_credentials_parse(buf_slice(&b), path, r, a, ret, e);
 }
 
-enum err_code oci_credentials_find(const struct oci_options *o, const struct oci_reference *r, struct arena *a, struct oci_credentials *ret,
+enum err_code oci_credentials_find(const struct oci_options *o, const struct oci_reference *r, struct arena *a,
+					 struct oci_credentials *ret,
 				   struct err *e)
 {
 	char paths[5][512] = { { 0 } };
-	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"), *run = getenv("XDG_RUNTIME_DIR"), *config = getenv("XDG_CONFIG_HOME");
+	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"), *run = getenv("XDG_RUNTIME_DIR"),
+			*config = getenv("XDG_CONFIG_HOME");
 	const char *docker = getenv("DOCKER_CONFIG"), *named = o->authfile ? o->authfile : env && *env ? env : NULL;
 	*ret = (struct oci_credentials){ 0 };
 	if (named)

@@ -80,7 +80,8 @@ static enum err_code run(const char *program, struct slice server, struct buf *o
 	return rc;
 }
 
-enum err_code oci_credentials_helper(struct slice name, struct slice server, struct arena *a, struct oci_credentials *ret, struct err *e)
+enum err_code oci_credentials_helper(struct slice name, struct slice server, struct arena *a, struct oci_credentials *ret,
+					 struct err *e)
 {
 	char program[512];
 	AUTO_BUF out = BUF(HELPER_MAX_OUTPUT);

@@ -2,7 +2,8 @@
 #include "manifest.h"
 
 /* Docker takes a bare text where a list is expected (strslice). */
-static enum err_code list(const json_t *obj, const char *key, const char *what, struct arena *a, struct slice_list *ret, struct err *e)
+static enum err_code list(const json_t *obj, const char *key, const char *what, struct arena *a, struct slice_list *ret,
+					 struct err *e)
 {
 	json_t *v = json_object_get(obj, key), *item;
 	size_t i;
@@ -45,7 +46,8 @@ static enum err_code map(const json_t *obj, const char *key, const char *what, s
 
 static enum err_code container_config(const json_t *j, const char *what, struct arena *a, struct image_config *c, struct err *e)
 {
-	static const char *const names[] = { "User", "WorkingDir", "StopSignal", "Entrypoint", "Cmd", "Env", "OnBuild", "Shell", "ExposedPorts",
+	static const char *const names[] = { "User", "WorkingDir", "StopSignal", "Entrypoint", "Cmd", "Env", "OnBuild", "Shell",
+			"ExposedPorts",
 		"Volumes", "Labels", "Healthcheck", NULL };
 	static const char *const health_names[] = { "Test", NULL };
 	json_t *in, *health;
@@ -123,11 +125,13 @@ static enum err_code check_counts(const struct image_config *c, size_t n_layers,
 	if (c->diff_ids.n != n_layers)
 		return err_set(e, ERR_FORMAT, 0, "%s names %zu diff_ids, but the image has %zu layers", what, c->diff_ids.n, n_layers);
 	if (c->history_n && filled != n_layers)
-		return err_set(e, ERR_FORMAT, 0, "%s has %zu history entries that made a layer, but the image has %zu layers", what, filled, n_layers);
+		return err_set(e, ERR_FORMAT, 0, "%s has %zu history entries that made a layer, but the image has %zu layers", what, filled,
+				n_layers);
 	return OK;
 }
 
-enum err_code oci_config_parse(struct slice bytes, size_t n_layers, const char *what, struct arena *a, struct image_config *ret, struct err *e)
+enum err_code oci_config_parse(struct slice bytes, size_t n_layers, const char *what, struct arena *a, struct image_config *ret,
+					 struct err *e)
 {
 	static const char *const names[] = { "architecture", "os", "variant", "created", "author", "config", "rootfs", "history", NULL };
 	struct image_config c = { 0 };

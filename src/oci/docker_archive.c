@@ -3,11 +3,13 @@
 
 static const char LAYER_TYPE[] = "application/vnd.docker.image.rootfs.diff.tar";
 
-struct found { struct oci_doc doc; struct slice bytes, digest, index_digest; struct slice_list others; bool yes; unsigned probes; };
+struct found { struct oci_doc doc; struct slice bytes, digest, index_digest; struct slice_list others; bool yes; unsigned probes;
+					 };
 
 /* --- The OCI manifest of a config --------------------------------------------------------------------------------------- */
 
-static enum err_code note_others(struct oci_source *s, const struct oci_doc *index, const struct oci_descriptor *but, struct found *f,
+static enum err_code note_others(struct oci_source *s, const struct oci_doc *index, const struct oci_descriptor *but,
+					 struct found *f,
 				 struct err *e)
 {
 	for (size_t i = 0; i < index->manifests.n; i++) {
@@ -21,7 +23,8 @@ static enum err_code note_others(struct oci_source *s, const struct oci_doc *ind
 	return arena_ok(&s->arena, "list the platforms", e);
 }
 
-static enum err_code find_manifest(struct oci_source *s, const struct oci_doc *index, struct slice index_digest, struct slice config_digest,
+static enum err_code find_manifest(struct oci_source *s, const struct oci_doc *index, struct slice index_digest,
+					 struct slice config_digest,
 				   unsigned depth, struct found *f, struct err *e)
 {
 	struct slice bytes;
@@ -29,7 +32,8 @@ static enum err_code find_manifest(struct oci_source *s, const struct oci_doc *i
 	char what[128];
 	for (size_t i = 0; i < index->manifests.n && !f->yes; i++) {
 		const struct oci_descriptor *d = &index->manifests.items[i];
-		if (d->attestation || (d->media_type.n && !oci_media_type_is_manifest(d->media_type) && !oci_media_type_is_index(d->media_type)))
+		if (d->attestation || (d->media_type.n && !oci_media_type_is_manifest(d->media_type) &&
+				!oci_media_type_is_index(d->media_type)))
 			continue;
 		if (++f->probes > OCI_MAX_IMAGES || depth >= OCI_MAX_INDEX_DEPTH)
 			return err_set(e, ERR_LIMIT, 0, "index.json of '%s' is nested too deep or lists too much", ESC(s->location));
@@ -69,7 +73,8 @@ static enum err_code attach(struct oci_source *s, const struct found *f, struct 
 		if (!slice_has_prefix(l->blob_key, SL("blobs/")))
 			continue;
 		if (!slice_eq(l->blob_key, oci_blob_key(s, d->digest)))
-			return err_set(e, ERR_FORMAT, 0, "manifest %.*s and manifest.json name different layers at place %zu", SLICE_ARG(f->digest), i + 1);
+			return err_set(e, ERR_FORMAT, 0, "manifest %.*s and manifest.json name different layers at place %zu", SLICE_ARG(f->digest),
+					i + 1);
 		if (l->size != d->size)
 			return err_set(e, ERR_DIGEST, 0, "layer '%s' of '%s' has %llu bytes where its descriptor says %llu", ESC(l->blob_key),
 				       ESC(s->location), (unsigned long long)l->size, (unsigned long long)d->size);
@@ -106,7 +111,8 @@ static enum err_code read_config(struct oci_source *s, struct slice path, struct
 	struct slice promised = promised_digest(path, &s->arena);
 	TRY(arena_ok(&s->arena, "read a config", e));
 	if (promised.n && !slice_eq(promised, img->config_digest))
-		return err_set(e, ERR_DIGEST, 0, "config '%s' of '%s' has the digest %.*s; it was damaged or replaced", ESC(path), ESC(s->location),
+		return err_set(e, ERR_DIGEST, 0, "config '%s' of '%s' has the digest %.*s; it was damaged or replaced", ESC(path),
+				ESC(s->location),
 			       SLICE_ARG(img->config_digest));
 	return OK;
 }
@@ -138,7 +144,8 @@ static enum err_code read_layers(struct oci_source *s, const json_t *layers, str
 }
 
 /* The tag that was asked for, else the first. */
-static enum err_code choose_tag(struct oci_source *s, const json_t *tags, size_t number, bool *ret_wanted, struct oci_image *img, struct err *e)
+static enum err_code choose_tag(struct oci_source *s, const json_t *tags, size_t number, bool *ret_wanted, struct oci_image *img,
+					 struct err *e)
 {
 	struct oci_reference want = { 0 }, r;
 	struct err ignored = { 0 };
@@ -169,7 +176,8 @@ static enum err_code choose_tag(struct oci_source *s, const json_t *tags, size_t
 	return arena_ok(&s->arena, "read manifest.json", e);
 }
 
-static enum err_code add_entry(struct oci_source *s, const json_t *entry, size_t number, const struct oci_doc *index, struct err *e)
+static enum err_code add_entry(struct oci_source *s, const json_t *entry, size_t number, const struct oci_doc *index,
+					 struct err *e)
 {
 	static const char *const names[] = { "Config", "RepoTags", "Layers", NULL };
 	struct oci_image img = { .transport = slice_str(s->transport) };
@@ -198,7 +206,8 @@ static enum err_code add_entry(struct oci_source *s, const json_t *entry, size_t
 	return oci_image_add(s, &img, e);
 }
 
-enum err_code docker_archive_resolve(struct oci_source *s, const struct outer_member *manifest_json, const struct outer_member *index_json,
+enum err_code docker_archive_resolve(struct oci_source *s, const struct outer_member *manifest_json,
+					 const struct outer_member *index_json,
 				     struct err *e)
 {
 	AUTO_BUF b = BUF(OCI_MAX_MANIFEST_BYTES);

@@ -75,10 +75,12 @@ enum err_code json_check_case(const json_t *obj, const char *const *names, const
 	return OK;
 }
 
-static enum err_code field(const json_t *obj, const char *key, enum json_need need, json_type type, const char *what, json_t **ret,
+static enum err_code field(const json_t *obj, const char *key, enum json_need need, json_type type, const char *what,
+					 json_t **ret,
 			   struct err *e)
 {
-	static const char *const type_names[] = { "an object", "an array", "text", "a whole number", "a number", "true", "false", "null" };
+	static const char *const type_names[] = { "an object", "an array", "text", "a whole number", "a number", "true", "false",
+			"null" };
 	json_t *v = json_object_get(obj, key);
 	*ret = NULL;
 	if (!v || json_is_null(v))
@@ -89,7 +91,8 @@ static enum err_code field(const json_t *obj, const char *key, enum json_need ne
 	return OK;
 }
 
-enum err_code json_text(const json_t *obj, const char *key, enum json_need need, const char *what, struct arena *a, struct slice *ret,
+enum err_code json_text(const json_t *obj, const char *key, enum json_need need, const char *what, struct arena *a,
+					 struct slice *ret,
 			struct err *e)
 {
 	json_t *v;
@@ -112,12 +115,14 @@ enum err_code json_size(const json_t *obj, const char *key, enum json_need need,
 	return OK;
 }
 
-enum err_code json_object_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret, struct err *e)
+enum err_code json_object_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret,
+					 struct err *e)
 {
 	return field(obj, key, need, JSON_OBJECT, what, ret, e);
 }
 
-enum err_code json_array_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret, struct err *e)
+enum err_code json_array_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret,
+					 struct err *e)
 {
 	return field(obj, key, need, JSON_ARRAY, what, ret, e);
 }

@@ -22,6 +22,9 @@ bool json_is_document(struct slice bytes);
 enum json_need { JSON_MAY, JSON_MUST };
 [[nodiscard]] enum err_code json_text(const json_t *obj, const char *key, enum json_need need, const char *what, struct arena *a,
 				      struct slice *ret, struct err *e);
-[[nodiscard]] enum err_code json_size(const json_t *obj, const char *key, enum json_need need, const char *what, uint64_t *ret, struct err *e);
-[[nodiscard]] enum err_code json_object_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret, struct err *e);
-[[nodiscard]] enum err_code json_array_of(const json_t *obj, const char *key, enum json_need need, const char *what, json_t **ret, struct err *e);
+[[nodiscard]] enum err_code json_size(const json_t *obj, const char *key, enum json_need need, const char *what, uint64_t *ret,
+					 struct err *e);
+[[nodiscard]] enum err_code json_object_of(const json_t *obj, const char *key, enum json_need need, const char *what,
+					 json_t **ret, struct err *e);
+[[nodiscard]] enum err_code json_array_of(const json_t *obj, const char *key, enum json_need need, const char *what,
+					 json_t **ret, struct err *e);

@@ -37,7 +37,8 @@ static void blob_path(const struct oci_source *s, struct slice digest, const cha
 		snprintf(dst, 192, "blobs/%.6s/%.*s", (const char *)digest.p, SLICE_ARG(hex));
 }
 
-static enum err_code layout_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out, struct err *e)
+static enum err_code layout_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out,
+					 struct err *e)
 {
 	char name[192];
 	blob_path(s, d->digest, manifest ? ".manifest.json" : "", name);
@@ -114,7 +115,8 @@ static enum err_code dir_resolve(struct oci_source *s, struct err *e)
 	struct slice bytes = arena_dup(&s->arena, buf_slice(&b));
 	TRY(arena_ok(&s->arena, "read manifest.json", e));
 	if (bytes.n && bytes.p[0] == '[')
-		return err_set(e, ERR_USAGE, 0, "'%s' is an unpacked docker archive; pack it with tar and use docker-archive:", ESC(s->location));
+		return err_set(e, ERR_USAGE, 0, "'%s' is an unpacked docker archive; pack it with tar and use docker-archive:",
+				ESC(s->location));
 	return oci_resolve_document(s, bytes, oci_digest_of(bytes, &s->arena), SLICE_NULL, &id, e);
 }
 

@@ -48,7 +48,8 @@ static enum err_code text_list(const json_t *array, const char *what, struct are
 	return arena_ok(a, what, e);
 }
 
-static enum err_code descriptor_platform(const json_t *j, const char *what, struct arena *a, struct oci_descriptor *d, struct err *e)
+static enum err_code descriptor_platform(const json_t *j, const char *what, struct arena *a, struct oci_descriptor *d,
+					 struct err *e)
 {
 	static const char *const names[] = { "os", "architecture", "variant", NULL };
 	json_t *p;
@@ -64,7 +65,8 @@ static enum err_code descriptor_platform(const json_t *j, const char *what, stru
 	return OK;
 }
 
-static enum err_code descriptor_annotations(const json_t *j, const char *what, struct arena *a, struct oci_descriptor *d, struct err *e)
+static enum err_code descriptor_annotations(const json_t *j, const char *what, struct arena *a, struct oci_descriptor *d,
+					 struct err *e)
 {
 	json_t *n;
 	struct slice type;
@@ -99,7 +101,8 @@ static enum err_code descriptor(const json_t *j, const char *what, struct arena 
 	return descriptor_annotations(j, what, a, d, e);
 }
 
-static enum err_code descriptors(const json_t *array, size_t max, const char *what, struct arena *a, struct oci_descriptor_list *ret, struct err *e)
+static enum err_code descriptors(const json_t *array, size_t max, const char *what, struct arena *a,
+					 struct oci_descriptor_list *ret, struct err *e)
 {
 	size_t i;
 	json_t *v;
@@ -128,7 +131,8 @@ static enum err_code check_schema(const json_t *j, struct slice served_as, struc
 }
 
 /* One body may be read as a manifest by one program and as an index by another (CVE-2021-41190): nothing may fit both. */
-static enum err_code check_kind(const json_t *j, struct slice served_as, struct slice own, const char *what, enum oci_doc_kind *ret,
+static enum err_code check_kind(const json_t *j, struct slice served_as, struct slice own, const char *what,
+					 enum oci_doc_kind *ret,
 				struct err *e)
 {
 	bool as_index = json_object_get(j, "manifests"), as_manifest = json_object_get(j, "layers") || json_object_get(j, "config");
@@ -150,7 +154,8 @@ static bool is_image_config(struct slice t)
 	return !t.n || slice_eqs(t, OCI_IMAGE "config.v1+json") || slice_eqs(t, "application/vnd.docker.container.image.v1+json");
 }
 
-enum err_code oci_doc_parse(struct slice bytes, struct slice served_as, const char *what, struct arena *a, struct oci_doc *ret, struct err *e)
+enum err_code oci_doc_parse(struct slice bytes, struct slice served_as, const char *what, struct arena *a, struct oci_doc *ret,
+					 struct err *e)
 {
 	static const char *const names[] = { "schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", NULL };
 	struct oci_doc d = { 0 };

@@ -29,11 +29,13 @@ struct oci_doc {
 
 /* `served_as`: the media type of the answer or descriptor, empty when none; one that contradicts the body is ERR_FORMAT.
  * ERR_UNSUPPORTED for schema 1. */
-[[nodiscard]] enum err_code oci_doc_parse(struct slice bytes, struct slice served_as, const char *what, struct arena *a, struct oci_doc *ret,
+[[nodiscard]] enum err_code oci_doc_parse(struct slice bytes, struct slice served_as, const char *what, struct arena *a,
+					 struct oci_doc *ret,
 					  struct err *e);
 
 /* Fills img->config, platform, diff_ids, history. `diff_ids` must be as many as n_layers, and so must non-empty history entries. */
-[[nodiscard]] enum err_code oci_config_parse(struct slice bytes, size_t n_layers, const char *what, struct arena *a, struct image_config *ret,
+[[nodiscard]] enum err_code oci_config_parse(struct slice bytes, size_t n_layers, const char *what, struct arena *a,
+					 struct image_config *ret,
 					     struct err *e);
 /* index into the history for each layer, or -1. */
 int *oci_config_layer_history(const struct image_config *c, size_t n_layers, struct arena *a);

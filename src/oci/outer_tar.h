@@ -26,11 +26,13 @@ struct outer_member {
 struct outer_index { struct outer_member *items; size_t n, cap; bool sorted; };
 
 /* The next file or link, with in at the start of its content; *ret_end when there is no more. */
-[[nodiscard]] enum err_code outer_next(struct outer_in *in, struct arena *a, struct outer_member *ret, bool *ret_end, struct err *e);
+[[nodiscard]] enum err_code outer_next(struct outer_in *in, struct arena *a, struct outer_member *ret, bool *ret_end,
+					 struct err *e);
 static inline uint64_t outer_padding(uint64_t size) { return (512 - size % 512) % 512; }
 /* Sorts by name; two files of one name are ERR_FORMAT. */
 [[nodiscard]] enum err_code outer_index_sort(struct outer_index *x, struct err *e);
 /* The file of that (clean) name, through at most OUTER_MAX_LINKS links. ERR_NOT_FOUND when there is none. */
-[[nodiscard]] enum err_code outer_find(const struct outer_index *x, struct slice name, const struct outer_member **ret, struct err *e);
+[[nodiscard]] enum err_code outer_find(const struct outer_index *x, struct slice name, const struct outer_member **ret,
+					 struct err *e);
 /* Takes "./a//b/../c" apart relative to `dir`; ERR_FORMAT when it is absolute, leads out, or has a NUL. `dir` empty: no ".." is taken. */
 [[nodiscard]] enum err_code outer_clean(struct slice dir, struct slice path, struct arena *a, struct slice *ret, struct err *e);

@@ -3,8 +3,10 @@
 #include "manifest.h"
 
 static const struct { const char *alias, *arch, *variant; } ALIASES[] = {
-	{ "x86_64", "amd64", "" }, { "x86-64", "amd64", "" }, { "aarch64", "arm64", "v8" }, { "armhf", "arm", "v7" }, { "armel", "arm", "v6" },
-	{ "armv7l", "arm", "v7" }, { "armv6l", "arm", "v6" }, { "i386", "386", "" }, { "i686", "386", "" }, { "loongarch64", "loong64", "" },
+	{ "x86_64", "amd64", "" }, { "x86-64", "amd64", "" }, { "aarch64", "arm64", "v8" }, { "armhf", "arm", "v7" }, { "armel", "arm",
+			"v6" },
+	{ "armv7l", "arm", "v7" }, { "armv6l", "arm", "v6" }, { "i386", "386", "" }, { "i686", "386", "" }, { "loongarch64", "loong64",
+			"" },
 };
 
 struct oci_platform oci_platform_normalise(struct oci_platform p)

@@ -27,7 +27,8 @@ bool oci_digest_matches(struct slice d, struct slice bytes)
 	uint8_t want[DIGEST_MAX_BYTES], got[DIGEST_MAX_BYTES];
 	int algo = slice_has_prefix(d, SL("sha512:")) ? DIGEST_SHA512 : DIGEST_SHA256;
 	size_t n = algo == DIGEST_SHA512 ? 64 : 32;
-	return oci_digest_valid(d) && hex_decode(slice_from(d, 7), want, n, false) && digest_of(algo, bytes, got) && !memcmp(want, got, n);
+	return oci_digest_valid(d) && hex_decode(slice_from(d, 7), want, n, false) && digest_of(algo, bytes, got) && !memcmp(want, got,
+			n);
 }
 
 /* alpha-numeric runs joined by '.', one or two '_', or any number of '-' */
@@ -134,7 +135,8 @@ static enum err_code bad(struct slice text, const char *why, struct err *e)
 	return err_set(e, ERR_USAGE, 0, "'%s' is not an image reference: %s", text_escape_to(shown, sizeof(shown), text), why);
 }
 
-static enum err_code build(struct slice text, struct slice domain, struct slice path, struct slice tag, struct slice digest, struct arena *a,
+static enum err_code build(struct slice text, struct slice domain, struct slice path, struct slice tag, struct slice digest,
+					 struct arena *a,
 			   struct oci_reference *ret, struct err *e)
 {
 	bool library = slice_eqs(domain, "docker.io") && slice_find_byte(path, '/') < 0;

@@ -84,7 +84,8 @@ static enum err_code request_once(struct registry *g, const char *base, const ch
 }
 
 /* The first request finds out whether the registry speaks https or, where that is allowed, http. */
-static enum err_code request_first(struct oci_source *s, struct registry *g, const char *path, bool manifest, uint64_t *ret_generation,
+static enum err_code request_first(struct oci_source *s, struct registry *g, const char *path, bool manifest,
+					 uint64_t *ret_generation,
 				   const struct net_response **ret_response, struct stream **ret, struct err *e)
 {
 	struct err plain = { 0 };
@@ -105,7 +106,8 @@ static enum err_code request_first(struct oci_source *s, struct registry *g, con
 	return OK;
 }
 
-static enum err_code request(struct oci_source *s, struct registry *g, const char *path, bool manifest, const struct net_response **ret_response,
+static enum err_code request(struct oci_source *s, struct registry *g, const char *path, bool manifest,
+					 const struct net_response **ret_response,
 			     struct stream **ret, struct err *e)
 {
 	for (unsigned i = 0;; i++) {
@@ -128,7 +130,8 @@ static enum err_code request(struct oci_source *s, struct registry *g, const cha
 }
 
 /* Every status but 200, as a sentence. */
-static enum err_code refuse(struct oci_source *s, const struct net_response *r, struct stream *in, const char *what, struct err *e)
+static enum err_code refuse(struct oci_source *s, const struct net_response *r, struct stream *in, const char *what,
+					 struct err *e)
 {
 	AUTO_BUF body = BUF(64 * KIB);
 	struct err ignored = { 0 };
@@ -139,13 +142,16 @@ static enum err_code refuse(struct oci_source *s, const struct net_response *r, 
 	if (r->status == 404)
 		return err_set(e, ERR_NOT_FOUND, 0, "the registry has no %s of '%s'%s%s", what, ESC(s->text), sep, said);
 	if (r->status == 401 || r->status == 403)
-		return err_set(e, ERR_AUTH, 0, "the registry does not let this login read '%s' (it may not exist)%s%s", ESC(s->text), sep, said);
+		return err_set(e, ERR_AUTH, 0, "the registry does not let this login read '%s' (it may not exist)%s%s", ESC(s->text), sep,
+				said);
 	if (r->status == 429)
 		return err_set(e, ERR_NET, 0, "the registry limits how often '%s' may be pulled; wait, or log in%s%s", ESC(s->text), sep, said);
-	return err_set(e, ERR_NET, 0, "the registry answers %d when asked for the %s of '%s'%s%s", r->status, what, ESC(s->text), sep, said);
+	return err_set(e, ERR_NET, 0, "the registry answers %d when asked for the %s of '%s'%s%s", r->status, what, ESC(s->text), sep,
+			said);
 }
 
-static enum err_code fetch_manifest(struct oci_source *s, const char *path, struct buf *out, struct slice *ret_type, struct slice *ret_digest,
+static enum err_code fetch_manifest(struct oci_source *s, const char *path, struct buf *out, struct slice *ret_type,
+					 struct slice *ret_digest,
 				    struct err *e)
 {
 	AUTO_STREAM in = NULL;
@@ -163,7 +169,8 @@ static enum err_code fetch_manifest(struct oci_source *s, const char *path, stru
 
 /* --- The transport ------------------------------------------------------------------------------------------------------ */
 
-static enum err_code registry_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out, struct err *e)
+static enum err_code registry_get(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct buf *out,
+					 struct err *e)
 {
 	struct registry *g = s->impl;
 	char path[700];
@@ -196,7 +203,8 @@ static enum err_code registry_resolve(struct oci_source *s, struct err *e)
 	if (!oci_digest_matches(digest, bytes))
 		return err_set(e, ERR_DIGEST, 0, "the registry sends other bytes than '%s' asks for", ESC(s->text));
 	if (claimed.n && !oci_digest_matches(claimed, bytes))
-		return err_set(e, ERR_DIGEST, 0, "the registry's manifest for '%s' does not have the digest %s that it is announced with", ESC(s->text),
+		return err_set(e, ERR_DIGEST, 0, "the registry's manifest for '%s' does not have the digest %s that it is announced with",
+				ESC(s->text),
 			       ESC(claimed));
 	return oci_resolve_document(s, bytes, digest, type, &id, e);
 }

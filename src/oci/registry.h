@@ -18,7 +18,8 @@ struct registry {
 };
 
 /* Gets a new authorization for the challenge of `r`, which answered a request made with `generation`. */
-[[nodiscard]] enum err_code registry_authenticate(struct oci_source *s, struct registry *g, const struct net_response *r, uint64_t generation,
+[[nodiscard]] enum err_code registry_authenticate(struct oci_source *s, struct registry *g, const struct net_response *r,
+					 uint64_t generation,
 						  struct err *e);
 /* Certificates for the host from --cert-dir or certs.d into o; text in the arena. */
 [[nodiscard]] enum err_code registry_certificates(struct oci_source *s, struct slice host, struct net_options *o, struct err *e);

@@ -68,7 +68,8 @@ static enum err_code check_realm(const struct registry *g, const char *url, bool
 	return OK;
 }
 
-static enum err_code ask_token(struct registry *g, const struct oci_challenge *c, const char *realm, const struct net_response *r, bool send,
+static enum err_code ask_token(struct registry *g, const struct oci_challenge *c, const char *realm,
+					 const struct net_response *r, bool send,
 			       struct buf *out, int *ret_status, struct err *e)
 {
 	AUTO_BUF url = BUF(16 * KIB);
@@ -97,7 +98,8 @@ static enum err_code ask_token(struct registry *g, const struct oci_challenge *c
 	return net_fetch(g->net, &q, out, ret_status, e);
 }
 
-static enum err_code bearer(struct oci_source *s, struct registry *g, const struct oci_challenge *c, const struct net_response *r, struct arena *a,
+static enum err_code bearer(struct oci_source *s, struct registry *g, const struct oci_challenge *c,
+					 const struct net_response *r, struct arena *a,
 			    struct buf *out, struct err *e)
 {
 	AUTO_BUF realm = BUF(16 * KIB);
@@ -116,7 +118,8 @@ static enum err_code bearer(struct oci_source *s, struct registry *g, const stru
 		return err_prefix(e, "get a token for '%s'", ESC(s->text));
 	net_url_origin(url, origin, sizeof(origin));
 	if (status != 200 && g->credentials.found && !send)
-		return err_set(e, ERR_AUTH, 0, "registry %.*s names the token server %s, which does not belong to it; credentials are not sent there",
+		return err_set(e, ERR_AUTH, 0,
+				"registry %.*s names the token server %s, which does not belong to it; credentials are not sent there",
 			       SLICE_ARG(g->ref.domain), origin);
 	if (status != 200)
 		return err_set(e, ERR_AUTH, 0, "token server %s answers %d for '%s'%s%s; %s", origin, status, ESC(s->text), body.n ? ": " : "",
@@ -142,7 +145,8 @@ static enum err_code renew(struct oci_source *s, struct registry *g, const struc
 	if (c.bearer && c.realm.n) {
 		TRY(bearer(s, g, &c, r, &a, &out, e));
 	} else if (!c.basic) {
-		return err_set(e, ERR_AUTH, 0, "registry %.*s refuses access and names no way to log in that is known", SLICE_ARG(g->ref.domain));
+		return err_set(e, ERR_AUTH, 0, "registry %.*s refuses access and names no way to log in that is known",
+				SLICE_ARG(g->ref.domain));
 	} else if (!g->credentials.found || g->credentials.identity_token.n) {
 		return err_set(e, ERR_AUTH, 0, "registry %.*s wants a user and password for '%s'; log in, or give --authfile",
 			       SLICE_ARG(g->ref.domain), ESC(s->text));
@@ -161,7 +165,8 @@ static enum err_code renew(struct oci_source *s, struct registry *g, const struc
 	return OK;
 }
 
-enum err_code registry_authenticate(struct oci_source *s, struct registry *g, const struct net_response *r, uint64_t generation, struct err *e)
+enum err_code registry_authenticate(struct oci_source *s, struct registry *g, const struct net_response *r, uint64_t generation,
+					 struct err *e)
 {
 	pthread_mutex_lock(&g->lock);
 	/* Another thread may have got a new one in the meantime. */

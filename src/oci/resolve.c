@@ -31,7 +31,8 @@ enum err_code oci_fetch(struct oci_source *s, const struct oci_descriptor *d, bo
 		return err_set(e, ERR_DIGEST, 0, "%s %.*s has %zu bytes where %llu are promised", kind, SLICE_ARG(d->digest), b.n,
 			       (unsigned long long)d->size);
 	if (!oci_digest_matches(d->digest, buf_slice(&b)))
-		return err_set(e, ERR_DIGEST, 0, "%s %.*s: its bytes have another digest; it was damaged or replaced", kind, SLICE_ARG(d->digest));
+		return err_set(e, ERR_DIGEST, 0, "%s %.*s: its bytes have another digest; it was damaged or replaced", kind,
+				SLICE_ARG(d->digest));
 	*ret = arena_dup(&s->arena, buf_slice(&b));
 	return arena_ok(&s->arena, kind, e);
 }
@@ -61,7 +62,8 @@ enum err_code oci_image_set_config(struct oci_source *s, struct oci_image *img, 
 		img->layers[i].diff_id = c->diff_ids.items[i];
 	img->layer_history = oci_config_layer_history(c, img->n_layers, &s->arena);
 	if (c->os.n || c->architecture.n)
-		img->platform = oci_platform_text((struct oci_platform){ c->os.n ? c->os : SL("linux"), c->architecture, c->variant }, &s->arena);
+		img->platform = oci_platform_text((struct oci_platform){ c->os.n ? c->os : SL("linux"), c->architecture, c->variant },
+				&s->arena);
 	return arena_ok(&s->arena, what, e);
 }
 
@@ -123,10 +125,12 @@ struct leaf_list { struct leaf *items; size_t n, cap; unsigned probes; };
 
 struct path { struct slice digest; const struct path *up; };	/* the indexes above, to see cycles */
 
-static enum err_code collect(struct oci_source *s, const struct oci_doc *doc, const struct path *up, unsigned depth, struct leaf_list *out,
+static enum err_code collect(struct oci_source *s, const struct oci_doc *doc, const struct path *up, unsigned depth,
+					 struct leaf_list *out,
 			     struct err *e);
 
-static enum err_code descend(struct oci_source *s, const struct oci_descriptor *d, const struct path *up, unsigned depth, struct leaf_list *out,
+static enum err_code descend(struct oci_source *s, const struct oci_descriptor *d, const struct path *up, unsigned depth,
+					 struct leaf_list *out,
 			     struct err *e)
 {
 	struct slice bytes;
@@ -136,7 +140,8 @@ static enum err_code descend(struct oci_source *s, const struct oci_descriptor *
 		if (slice_eq(p->digest, d->digest))
 			return err_set(e, ERR_FORMAT, 0, "index %.*s contains itself", SLICE_ARG(d->digest));
 	if (depth >= OCI_MAX_INDEX_DEPTH || ++out->probes > OCI_MAX_PROBES)
-		return err_set(e, ERR_LIMIT, 0, "'%s' nests indexes deeper than %d levels or too many of them", ESC(s->text), OCI_MAX_INDEX_DEPTH);
+		return err_set(e, ERR_LIMIT, 0, "'%s' nests indexes deeper than %d levels or too many of them", ESC(s->text),
+				OCI_MAX_INDEX_DEPTH);
 	enum err_code rc = oci_fetch(s, d, true, &bytes, e);
 	if (rc == ERR_NOT_FOUND && s->t->partial)
 		return OK;
@@ -168,7 +173,8 @@ static enum err_code probe_platform(struct oci_source *s, struct leaf *l, struct
 	return OK;
 }
 
-static enum err_code collect(struct oci_source *s, const struct oci_doc *doc, const struct path *up, unsigned depth, struct leaf_list *out,
+static enum err_code collect(struct oci_source *s, const struct oci_doc *doc, const struct path *up, unsigned depth,
+					 struct leaf_list *out,
 			     struct err *e)
 {
 	for (size_t i = 0; i < doc->manifests.n; i++) {
@@ -240,7 +246,8 @@ static enum err_code no_platform(struct oci_source *s, const struct leaf_list *l
 		       present.n ? buf_cstr(&present) : "none at all");
 }
 
-static enum err_code add_leaf(struct oci_source *s, const struct leaf *l, const struct oci_identity *id, const struct slice_list *others,
+static enum err_code add_leaf(struct oci_source *s, const struct leaf *l, const struct oci_identity *id,
+					 const struct slice_list *others,
 			      struct err *e)
 {
 	struct slice bytes;
@@ -254,7 +261,8 @@ static enum err_code add_leaf(struct oci_source *s, const struct leaf *l, const 
 	return add_manifest(s, bytes, l->d->digest, &doc, id, true, others, e);
 }
 
-static enum err_code list_others(struct oci_source *s, const struct leaf_list *leaves, const struct leaf *but, struct slice_list *ret, struct err *e)
+static enum err_code list_others(struct oci_source *s, const struct leaf_list *leaves, const struct leaf *but,
+					 struct slice_list *ret, struct err *e)
 {
 	for (size_t i = 0; i < leaves->n; i++) {
 		const struct leaf *l = &leaves->items[i];
@@ -271,7 +279,8 @@ static enum err_code list_others(struct oci_source *s, const struct leaf_list *l
 	return arena_ok(&s->arena, "list the platforms", e);
 }
 
-enum err_code oci_resolve_choose(struct oci_source *s, const struct oci_doc *doc, struct slice digest, const struct oci_identity *id, struct err *e)
+enum err_code oci_resolve_choose(struct oci_source *s, const struct oci_doc *doc, struct slice digest,
+					 const struct oci_identity *id, struct err *e)
 {
 	struct leaf_list leaves = { 0 };
 	struct slice_list others = { 0 };

@@ -87,7 +87,8 @@ static void header(struct buf *out, struct slice name, struct slice link, uint8_
 	put_octal(h + 108, 8, st && st->st_uid <= 07777777 ? st->st_uid : 0);
 	put_octal(h + 116, 8, st && st->st_gid <= 07777777 ? st->st_gid : 0);
 	put_octal(h + 124, 12, size < (UINT64_C(1) << 33) ? size : 0);
-	put_octal(h + 136, 12, st && st->st_mtim.tv_sec > 0 && st->st_mtim.tv_sec < (INT64_C(1) << 33) ? (uint64_t)st->st_mtim.tv_sec : 0);
+	put_octal(h + 136, 12, st && st->st_mtim.tv_sec > 0 && st->st_mtim.tv_sec < (INT64_C(1) << 33) ? (uint64_t)st->st_mtim.tv_sec
+			: 0);
 	h[156] = type;
 	if (link.n)
 		memcpy(h + 157, link.p, MIN(link.n, (size_t)100));

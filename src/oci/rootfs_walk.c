@@ -21,7 +21,8 @@ struct walk {
 /* File systems that hold no files of the system: what is in them is made up by the kernel, and may be endless. */
 static bool is_pseudo(int fd)
 {
-	static const long types[] = { PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,
+	static const long types[] = { PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+			TRACEFS_MAGIC,
 		BPF_FS_MAGIC, SECURITYFS_MAGIC, DEVPTS_SUPER_MAGIC, PSTOREFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC, EFIVARFS_MAGIC, BINFMTFS_MAGIC,
 		HUGETLBFS_MAGIC, 0x62656570 /* configfs */, 0x19800202 /* mqueue */, 0x0187 /* autofs */, 0x67596969 /* rpc_pipefs */ };
 	struct statfs sf;

@@ -15,6 +15,7 @@ struct walk_entry {
 typedef enum err_code walk_bad_fn(void *arg, struct slice path, int sys, struct err *e);
 
 struct walk;
-[[nodiscard]] enum err_code walk_open(int root, walk_bad_fn *bad, void *arg, struct walk **ret, struct err *e);	/* root stays the caller's */
+[[nodiscard]] enum err_code walk_open(int root, walk_bad_fn *bad, void *arg, struct walk **ret,
+					 struct err *e);	/* root stays the caller's */
 [[nodiscard]] enum err_code walk_next(struct walk *w, struct walk_entry *ret, bool *ret_end, struct err *e);
 void walk_close(struct walk *w);

@@ -85,7 +85,8 @@ static enum err_code choose_by_content(struct oci_source *s, struct err *e)
 		s->t = &oci_transport_dir;
 		s->transport = "dir";
 	} else {
-		return err_set(e, ERR_USAGE, 0, "'%s' is a directory but no image layout; write rootfs:%s to inspect its files, or docker://%s for "
+		return err_set(e, ERR_USAGE, 0,
+				"'%s' is a directory but no image layout; write rootfs:%s to inspect its files, or docker://%s for "
 			       "a registry's image", ESC(s->text), ESC(s->text), ESC(s->text));
 	}
 	return OK;

@@ -49,7 +49,8 @@ struct oci_source {
 struct oci_identity { struct slice reference, name, tag, index_digest; };
 
 /* A document whose digest is known and was verified: adds the image, or those that the platform chooses from an index. */
-[[nodiscard]] enum err_code oci_resolve_document(struct oci_source *s, struct slice bytes, struct slice digest, struct slice served_as,
+[[nodiscard]] enum err_code oci_resolve_document(struct oci_source *s, struct slice bytes, struct slice digest,
+					 struct slice served_as,
 						 const struct oci_identity *id, struct err *e);
 /* Of an index that was parsed: the image of the wanted platform, or all. */
 [[nodiscard]] enum err_code oci_resolve_choose(struct oci_source *s, const struct oci_doc *doc, struct slice digest,
@@ -57,7 +58,8 @@ struct oci_identity { struct slice reference, name, tag, index_digest; };
 /* index.json of a layout or archive. */
 [[nodiscard]] enum err_code oci_resolve_layout(struct oci_source *s, struct slice index_json, struct err *e);
 /* Fetches by get, verifies size and digest. d->size UINT64_MAX: unknown. The bytes are in the arena. */
-[[nodiscard]] enum err_code oci_fetch(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct slice *ret, struct err *e);
+[[nodiscard]] enum err_code oci_fetch(struct oci_source *s, const struct oci_descriptor *d, bool manifest, struct slice *ret,
+					 struct err *e);
 /* Parses the config, fills what depends on it. img->layers without diff_id, n_layers and raw_config are set already. */
 [[nodiscard]] enum err_code oci_image_set_config(struct oci_source *s, struct oci_image *img, const char *what, struct err *e);
 /* A platform that was asked for by name binds single manifests, too. */
@@ -68,7 +70,8 @@ struct slice oci_digest_of(struct slice bytes, struct arena *a);	/* "sha256:…"
 /* "blobs/sha256/<hex>" or the digest itself, as the transport wants it. */
 struct slice oci_blob_key(struct oci_source *s, struct slice digest);
 /* The stream below with an error when it gives more than size bytes. Takes it over, also on failure. */
-[[nodiscard]] enum err_code oci_guard_size(struct stream *below, uint64_t size, struct slice what, struct stream **ret, struct err *e);
+[[nodiscard]] enum err_code oci_guard_size(struct stream *below, uint64_t size, struct slice what, struct stream **ret,
+					 struct err *e);
 /* Opens a regular file below dir for reading (through links, never waiting for a pipe). */
 [[nodiscard]] enum err_code oci_open_regular(int dir, const char *name, int *ret_fd, uint64_t *ret_size, struct err *e);
 bool oci_fd_identity(int fd, struct oci_file_identity *ret);

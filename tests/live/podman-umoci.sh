@@ -3,19 +3,19 @@
 . "$(dirname "$0")/inc/images.sh"
 need podman-umoci umoci:umoci podman:podman python3:python3
 cd "$work" || exit 1
-make_layout L || skip_all podman-umoci "umoci makes no layout here"
-check "every tag of a layout" scan oci:L
+make_layout lay || skip_all podman-umoci "umoci makes no layout here"
+check "every tag of a layout" scan oci:lay
 check "several images are several reports" [ "$(field 'len(r)')" = 3 ]
-scan oci:L:two
+scan oci:lay:two
 want=$(diffs)
-umoci config --image L:two --tag three --config.entrypoint /bin/sh --config.user 1000
-check "umoci's changed config" scan oci:L:three
+umoci config --image lay:two --tag three --config.entrypoint /bin/sh --config.user 1000
+check "umoci's changed config" scan oci:lay:three
 check "the layers are the same" [ "$(diffs)" = "$want" ]
-umoci rm --image L:base; umoci gc --layout L
-check "after umoci gc" scan oci:L:two
+umoci rm --image lay:base; umoci gc --layout lay
+check "after umoci gc" scan oci:lay:two
 
 pod() { podman --root "$work/store" --runroot "$work/runroot" --storage-driver vfs --events-backend file "$@" >"$work/podman" 2>&1; }
-if ! pod pull oci:L:two; then
+if ! pod pull oci:lay:two; then
 	echo "skip - podman's archives: podman does not work here"
 	exit 0
 fi

@@ -18,7 +18,8 @@ static void addresses(void **state)
 		{ "224.0.0.1", NET_REACH_SPECIAL }, { "255.255.255.255", NET_REACH_SPECIAL }, { "198.51.100.1", NET_REACH_SPECIAL },
 		{ "::1", NET_REACH_LOOPBACK }, { "[::1]", NET_REACH_LOOPBACK }, { "::", NET_REACH_SPECIAL }, { "fe80::1", NET_REACH_SPECIAL },
 		{ "fc00::1", NET_REACH_PRIVATE }, { "fd00:ec2::254", NET_REACH_SPECIAL }, { "2606:4700::1", NET_REACH_PUBLIC },
-		{ "::ffff:127.0.0.1", NET_REACH_LOOPBACK }, { "::ffff:169.254.169.254", NET_REACH_SPECIAL }, { "::ffff:8.8.8.8", NET_REACH_PUBLIC },
+		{ "::ffff:127.0.0.1", NET_REACH_LOOPBACK }, { "::ffff:169.254.169.254", NET_REACH_SPECIAL }, { "::ffff:8.8.8.8",
+				NET_REACH_PUBLIC },
 		{ "::127.0.0.1", NET_REACH_SPECIAL }, { "64:ff9b::a9fe:a9fe", NET_REACH_SPECIAL }, { "64:ff9b::7f00:1", NET_REACH_LOOPBACK },
 		{ "64:ff9b::808:808", NET_REACH_PUBLIC }, { "64:ff9b:1::808:808", NET_REACH_PRIVATE }, { "2002:7f00:1::", NET_REACH_LOOPBACK },
 		{ "2002:a00:1::", NET_REACH_PRIVATE }, { "2001:0:808:808::f5ff:fffe", NET_REACH_PRIVATE }, { "ff02::1", NET_REACH_SPECIAL },
@@ -36,7 +37,8 @@ static void addresses(void **state)
 static void urls(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "http://", "ftp://a/", "http://a b/", "http://u:p@h/", "http://h:0/", "http://h:70000/", "http://h:/",
+	static const char *const bad[] = { "", "http://", "ftp://a/", "http://a b/", "http://u:p@h/", "http://h:0/", "http://h:70000/",
+			"http://h:/",
 		"http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://1.2.3/", "http://[::1/", "http://[zz]/", "http://h\\@x/",
 		"http://h\n/", "http://\xff/", "file:///etc/passwd", "http://1.2.3.4.5/", "https:/x", "//x", "http://.../" };
 	struct url u;
@@ -80,7 +82,8 @@ static void proxies(void **state)
 	(void)state;
 	static const struct { const char *url, *want; } t[] = {
 		{ "https://x.example/", "http://p:1" }, { "http://x.example/", "http://all:1" }, { "https://a.example/", "" },
-		{ "https://z.a.example/", "" }, { "https://za.example/", "http://p:1" }, { "https://q.b.example/", "" }, { "https://10.9.8.7/", "" },
+		{ "https://z.a.example/", "" }, { "https://za.example/", "http://p:1" }, { "https://q.b.example/", "" }, { "https://10.9.8.7/",
+				"" },
 		{ "https://11.9.8.7/", "http://p:1" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -123,7 +126,8 @@ static void heads(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(addresses), cmocka_unit_test(urls), cmocka_unit_test(joins), cmocka_unit_test(proxies),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(addresses), cmocka_unit_test(urls), cmocka_unit_test(joins),
+			cmocka_unit_test(proxies),
 		cmocka_unit_test(heads) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,8 @@ static inline void layer_tar(struct buf *b, const char *name)
 /* {"architecture":…} for layers with these diff_ids */
 static inline void config_for(struct buf *out, const char *arch, const char *const *diff_ids, size_t n, const char *more)
 {
-	buf_printf(out, "{\"architecture\":\"%s\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sh\"]%s},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
+	buf_printf(out,
+			"{\"architecture\":\"%s\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sh\"]%s},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
 		   arch, more ? more : "");
 	for (size_t i = 0; i < n; i++)
 		buf_printf(out, "%s\"%s\"", i ? "," : "", diff_ids[i]);
@@ -118,7 +119,8 @@ static inline void free_image(struct image *m)
 	buf_free(&m->config);
 }
 
-static inline enum err_code scan(const char *ref, const struct oci_options *o, struct oci_source **s, const struct oci_image **img, size_t *n, struct err *e)
+static inline enum err_code scan(const char *ref, const struct oci_options *o, struct oci_source **s,
+					 const struct oci_image **img, size_t *n, struct err *e)
 {
 	TRY(oci_source_open(ref, o, s, e));
 	return oci_source_images(*s, img, n, e);

@@ -200,8 +200,10 @@ static void docker_with_oci(void **state)
 	make_image(&a, "x", "amd64");
 	put_blob(&tar, buf_slice(&a.layer), layer);
 	put_blob(&tar, buf_slice(&a.config), config);
-	buf_printf(&b, "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":%zu},"
-		   "\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"%s\",\"size\":%zu}]}", config, a.config.n, layer,
+	buf_printf(&b,
+			"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":%zu},"
+		   "\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"%s\",\"size\":%zu}]}", config,
+				a.config.n, layer,
 		   a.layer.n);
 	size_t manifest_n = b.n;
 	put_blob(&tar, buf_slice(&b), manifest);
@@ -215,11 +217,13 @@ static void docker_with_oci(void **state)
 	size_t index_n = b.n;
 	put_blob(&tar, buf_slice(&b), index);
 	buf_clear(&b);
-	buf_printf(&b, "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"digest\":\"%s\","
+	buf_printf(&b,
+			"{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"digest\":\"%s\","
 		   "\"size\":%zu,\"annotations\":{\"io.containerd.image.name\":\"docker.io/library/app:1\"}}]}", index, index_n);
 	tar_file(&tar, "index.json", buf_slice(&b));
 	buf_clear(&b);
-	buf_printf(&b, "[{\"Config\":\"blobs/sha256/%s\",\"RepoTags\":[\"app:1\"],\"Layers\":[\"blobs/sha256/%s\"]}]", config + 7, layer + 7);
+	buf_printf(&b, "[{\"Config\":\"blobs/sha256/%s\",\"RepoTags\":[\"app:1\"],\"Layers\":[\"blobs/sha256/%s\"]}]", config + 7,
+			layer + 7);
 	tar_file(&tar, "manifest.json", buf_slice(&b));
 	tar_end(&tar);
 	write_file(f->dir, "new.tar", buf_slice(&tar));

@@ -6,11 +6,13 @@ static void challenges(void **state)
 	(void)state;
 	AUTO_ARENA a = ARENA(1 << 20);
 	struct oci_challenge c = { 0 };
-	oci_challenge_parse(SL("Bearer realm=\"https://auth.example/to\\\"ken\" , service=reg ,scope=\"a,b\", Basic realm=\"x\""), &a, &c);
+	oci_challenge_parse(SL("Bearer realm=\"https://auth.example/to\\\"ken\" , service=reg ,scope=\"a,b\", Basic realm=\"x\""), &a,
+			&c);
 	assert_true(c.bearer && c.basic);
 	assert_true(slice_eqs(c.realm, "https://auth.example/to\"ken"));
 	assert_true(slice_eqs(c.service, "reg"));
-	static const char *const odd[] = { "", ",,,", "Bearer", "Bearer realm", "Bearer realm=\"", "Bearer realm=\"\\", "=x", "Bearer =", "\"", "Basic,Basic" };
+	static const char *const odd[] = { "", ",,,", "Bearer", "Bearer realm", "Bearer realm=\"", "Bearer realm=\"\\", "=x",
+			"Bearer =", "\"", "Basic,Basic" };
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		struct oci_challenge d = { 0 };
 		oci_challenge_parse(slice_str(odd[i]), &a, &d);
@@ -22,10 +24,12 @@ static void owners(void **state)
 {
 	(void)state;
 	static const struct { const char *registry, *host; bool want; } t[] = {
-		{ "registry-1.docker.io", "auth.docker.io", true }, { "registry.gitlab.com", "gitlab.com", true }, { "quay.io", "quay.io", true },
+		{ "registry-1.docker.io", "auth.docker.io", true }, { "registry.gitlab.com", "gitlab.com", true }, { "quay.io", "quay.io",
+				true },
 		{ "registry.example.co.uk", "auth.example.co.uk", true }, { "registry.example.co.uk", "auth.evil.co.uk", false },
 		{ "docker.io", "docker.io.evil.com", false }, { "a.github.io", "b.github.io", false }, { "10.0.0.1", "10.0.0.1", true },
-		{ "10.0.0.1", "10.0.0.2", false }, { "127.0.0.1", "localhost", false }, { "[::1]", "[::2]", false }, { "localhost", "localhost", true },
+		{ "10.0.0.1", "10.0.0.2", false }, { "127.0.0.1", "localhost", false }, { "[::1]", "[::2]", false }, { "localhost",
+				"localhost", true },
 		{ "registry", "auth", false }, { "a.io", "b.io", false }, { "x.amazonaws.com", "y.amazonaws.com", false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
@@ -86,7 +90,8 @@ static void helpers(void **state)
 	struct err e = { 0 };
 	char old[4096], dir[4200];
 	snprintf(old, sizeof(old), "%s", getenv("PATH"));
-	assert_int_equal(helper(state, "#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread s\nprintf '{\"ServerURL\":\"%s\",\"Username\":\"u-%s\","
+	assert_int_equal(helper(state,
+			"#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread s\nprintf '{\"ServerURL\":\"%s\",\"Username\":\"u-%s\","
 				"\"Secret\":\"s\"}' \"$s\" \"$s\"\n"), 0);
 	find("{\"credHelpers\":{\"quay.io\":\"test\"}}", "quay.io/x", "u-quay.io", "s");
 	find("{\"credsStore\":\"test\",\"auths\":{\"https://index.docker.io/v1/\":{}}}", "nginx", "u-https://index.docker.io/v1/", "s");
@@ -108,6 +113,7 @@ static void helpers(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(challenges), cmocka_unit_test(owners), cmocka_unit_test(files), cmocka_unit_test(helpers) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(challenges), cmocka_unit_test(owners), cmocka_unit_test(files),
+			cmocka_unit_test(helpers) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

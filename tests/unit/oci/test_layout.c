@@ -20,8 +20,10 @@ static struct entry put_image(struct fixture *f, const char *arch, const char *l
 	make_image(&m, arch, arch);
 	put(f, buf_slice(&m.layer), layer);
 	put(f, buf_slice(&m.config), config);
-	buf_printf(&b, "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":%zu},"
-		   "\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}", config, m.config.n, layer_type, layer, m.layer.n + lie);
+	buf_printf(&b,
+			"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":%zu},"
+		   "\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}", config, m.config.n, layer_type, layer,
+				m.layer.n + lie);
 	put(f, buf_slice(&b), r.digest);
 	r.size = b.n;
 	free_image(&m);
@@ -30,7 +32,8 @@ static struct entry put_image(struct fixture *f, const char *arch, const char *l
 
 static void entry_json(struct buf *b, const struct entry *n, bool index, const char *name)
 {
-	buf_printf(b, "{\"mediaType\":\"application/vnd.oci.image.%s.v1+json\",\"digest\":\"%s\",\"size\":%zu", index ? "index" : "manifest", n->digest,
+	buf_printf(b, "{\"mediaType\":\"application/vnd.oci.image.%s.v1+json\",\"digest\":\"%s\",\"size\":%zu", index ? "index"
+			: "manifest", n->digest,
 		   n->size);
 	if (n->arch && !name)
 		buf_printf(b, ",\"platform\":{\"os\":\"linux\",\"architecture\":\"%s\"}", n->arch);

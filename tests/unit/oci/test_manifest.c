@@ -41,7 +41,8 @@ static void bad(void **state)
 		/* schema 1 */
 		{ "{\"schemaVersion\":1,\"fsLayers\":[]}", "", ERR_UNSUPPORTED },
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"fsLayers\":[]}", "", ERR_UNSUPPORTED },
-		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[]}", "application/vnd.docker.distribution.manifest.v1+prettyjws", ERR_UNSUPPORTED },
+		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[]}", "application/vnd.docker.distribution.manifest.v1+prettyjws",
+				ERR_UNSUPPORTED },
 		/* two readers, two meanings (CVE-2014-8179) */
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"layers\":[]}", "", ERR_FORMAT },
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"Layers\":[]}", "", ERR_FORMAT },
@@ -58,7 +59,8 @@ static void bad(void **state)
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[1]}", "", ERR_FORMAT },
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":{}}", "", ERR_FORMAT },
 		{ "{\"schemaVersion\":3," CONFIG ",\"layers\":[]}", "", ERR_FORMAT },
-		{ "{\"schemaVersion\":2}", "", ERR_FORMAT }, { "[]", "", ERR_FORMAT }, { "", "", ERR_FORMAT }, { "{", "", ERR_FORMAT }, { "{}x", "", ERR_FORMAT },
+		{ "{\"schemaVersion\":2}", "", ERR_FORMAT }, { "[]", "", ERR_FORMAT }, { "", "", ERR_FORMAT }, { "{", "", ERR_FORMAT }, {
+				"{}x", "", ERR_FORMAT },
 		{ "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "", ERR_LIMIT },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -100,7 +102,8 @@ static void layer_types(void **state)
 	static const struct { const char *type; bool known, distributable; } t[] = {
 		{ OCI "layer.v1.tar", true, true }, { OCI "layer.v1.tar+zstd", true, true },
 		{ "application/vnd.docker.image.rootfs.diff.tar.gzip", true, true },
-		{ "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true, false }, { OCI "layer.nondistributable.v1.tar+gzip", true, false },
+		{ "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true, false }, { OCI "layer.nondistributable.v1.tar+gzip", true,
+				false },
 		{ OCI "layer.v1.tar+encrypted", false, true }, { "", false, true }, { "application/vnd.in-toto+json", false, true },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -178,7 +181,8 @@ static void platforms(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(good), cmocka_unit_test(bad), cmocka_unit_test(too_much), cmocka_unit_test(layer_types),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(good), cmocka_unit_test(bad), cmocka_unit_test(too_much),
+			cmocka_unit_test(layer_types),
 		cmocka_unit_test(config_good), cmocka_unit_test(config_bad), cmocka_unit_test(platforms) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,8 +42,10 @@ static void bad(void **state)
 	(void)state;
 	static const char *const t[] = {
 		"", ":", "@", "nginx:", "Nginx", "nginx@", "nginx@sha256:../../x", "nginx@sha256:abc", "nginx@SHA256:" H64, "nginx@md5:" H64,
-		"nginx@sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "nginx@sha512:" H64, H64, "../x", "a/../b", "a//b",
-		"/a", "a/", "a___b", "-a", "a-", "a.", "a..b", "x:.a", "x:-a", "host:99999/x", "host:0/x", "host:/x", "-host.io/x", "ho_st.io/x",
+		"nginx@sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", "nginx@sha512:" H64, H64, "../x", "a/../b",
+				"a//b",
+		"/a", "a/", "a___b", "-a", "a-", "a.", "a..b", "x:.a", "x:-a", "host:99999/x", "host:0/x", "host:/x", "-host.io/x",
+				"ho_st.io/x",
 		"a b", "a\nb", "x:1:2", "x@sha256:" H64 "@sha256:" H64, "x:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "[::1/x", "[zz!]:1/x", "user:pw@host.io/x", "host.io/",
 	};
