@@ -61,7 +61,8 @@ size_t host_length(struct slice s)
 
 static bool is_placeholder(struct slice host)
 {
-	static const char *const no[] = { "example.com", "example.org", "example.net", "localhost", "your-pool.com", "yourpool.com", "host.com" };
+	static const char *const no[] = { "example.com", "example.org", "example.net", "localhost", "your-pool.com", "yourpool.com", "host.com",
+		".invalid", ".example" };
 	for (size_t i = 0; i < ARRAY_LEN(no); i++)
 		if (slice_has_suffix(host, slice_str(no[i])))
 			return true;
