@@ -112,7 +112,11 @@ enum err_code inspect_file(struct analyze_ctx *ctx, const struct inspect *in, st
 {
 	struct file_view view = { .path = in->path, .inner = in->inner, .content = in->content, .mode = in->mode, .depth = in->depth };
 	struct slice name = in->depth ? in->inner : in->path;
-	view.cls = analyze_classify(name, in->content, in->mode & 0111, &view.lang);
+	/* A member is documentation or a package index where its archive stands among these. */
+	struct slice full = in->depth ? arena_printf(&ctx->scratch, "%.*s!/%.*s", SLICE_ARG(in->path), SLICE_ARG(in->inner)) : in->path;
+	if (!full.p)
+		return arena_ok(&ctx->scratch, "the name of an archive member", e);
+	view.cls = analyze_classify(full, in->content, in->mode & 0111, &view.lang);
 	if (ctx->set.pseudo) {
 		view.cls = FILE_SCRIPT;
 		view.lang = LANG_SHELL;

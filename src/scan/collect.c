@@ -329,6 +329,22 @@ static enum err_code layer_wide(struct collect *c, const struct effective_path *
 	return OK;
 }
 
+/* Packages of ecosystems that are seen but not read. */
+static void note_unmatched(struct collect *c, const struct effective_path *p, const struct at_layer *at)
+{
+	struct slice path = p->path;
+	if (at->entry.kind != ENTRY_FILE)
+		return;
+	if (slice_has_suffix(path, SL(".jar")) || slice_has_suffix(path, SL(".war")) || slice_has_suffix(path, SL(".ear")))
+		c->jars++;
+	else if (slice_has_suffix(path, SL(".gemspec")) && slice_find(path, SL("specifications/")) >= 0)
+		c->gems++;
+	for (size_t i = 0; i < p->n_facts; i++)
+		if (p->facts[i].layer == at->layer && p->facts[i].fact.type == FACT_ELF && !p->facts[i].fact.inner.n &&
+		    p->facts[i].fact.elf.flags & ELF_F_RUST && !owner_of(p).n)
+			c->crates++;
+}
+
 /* A script named "java" that carries signs is no proof of a Java. */
 static bool pretends(const struct effective_path *p, const struct at_layer *at)
 {
@@ -347,9 +363,13 @@ static enum err_code visit(void *arg, const struct effective_path *p, struct err
 	if (!p->path.n && p->n_facts)
 		return layer_wide(c, p, e);
 	group_by_inner(p);
-	for (size_t i = 0; i < p->n_at; i++)
-		if (p->at[i].layer == p->seen.layer && !pretends(p, &p->at[i]))
+	for (size_t i = 0; i < p->n_at; i++) {
+		if (p->at[i].layer != p->seen.layer)
+			continue;
+		note_unmatched(c, p, &p->at[i]);
+		if (!pretends(p, &p->at[i]))
 			note_program(c, p->path, &p->at[i].entry);
+	}
 	for (size_t i = 0; i < p->n_facts; i++) {
 		if (p->facts[i].layer != p->seen.layer)
 			continue;

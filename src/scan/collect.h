@@ -18,6 +18,7 @@ struct collect {
 	bool *skip_path_used;
 	struct fact *group;		/* facts of one file, contiguous for the judge */
 	size_t cap_group;
+	uint64_t jars, gems, crates;	/* packages seen of ecosystems that are not matched: an image of them must not read as clean */
 };
 [[nodiscard]] enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, struct err *e);
 bool collect_has_program(void *arg, struct slice basename);

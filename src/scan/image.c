@@ -157,7 +157,8 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	w->ns_collect = os_monotonic_ns() - start;
 	start = os_monotonic_ns();
 	struct advisory_match_options m = { .now_s = s->o.now_s, .max_age_ms = s->o.db_max_age_ms, .include_owned = s->o.include_owned,
-					    .declared = s->o.declared, .db_error = s->db ? NULL : s->db_error.msg };
+					    .declared = s->o.declared, .unmatched_jars = c->jars, .unmatched_gems = c->gems,
+					    .unmatched_crates = c->crates, .db_error = s->db ? NULL : s->db_error.msg };
 	TRY(advisory_match(s->db, w->r, &m, e));
 	TRY(intel_describe(s->intel, w->r, e));
 	w->ns_match = os_monotonic_ns() - start;
