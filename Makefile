@@ -9,6 +9,7 @@ export MESON NINJA
 .PHONY: all deps test asan fuzz bench run install clean help
 all: ## build the program: build/pabean
 	@packaging/deps build
+	@[ -f $(BUILD)/build.ninja ] || echo "building (a minute or two the first time)"
 	@[ -f $(BUILD)/build.ninja ] || $(MESON) setup $(BUILD) --prefix=$(abspath $(PREFIX)) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt | tail -40; exit 1; }
 	@$(NINJA) --quiet -C $(BUILD)
 

@@ -23,8 +23,7 @@ need() {	# test name, then pairs program:package
 	shift
 	for p in "$@"; do
 		command -v "${p%%:*}" >/dev/null && continue
-		[ "$(id -u)" = 0 ] && DEBIAN_FRONTEND=noninteractive flock /tmp/apt.lock apt-get install -y -q "${p##*:}" >"$work/apt" 2>&1
-		command -v "${p%%:*}" >/dev/null || skip_all "$name" "no ${p%%:*} here"
+		skip_all "$name" "no ${p%%:*} here (\`make deps\` installs it: ${p##*:})"
 	done
 }
 
