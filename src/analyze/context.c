@@ -62,6 +62,8 @@ enum err_code context_init(struct analyze_ctx *ctx, const struct worker_settings
 	*ctx = (struct analyze_ctx){ .sink.emit = sink_emit, .set = *set, .scratch_fd = scratch_fd,
 				      .scratch = ARENA(SCRATCH_BYTES), .layer_arena = ARENA(SCRATCH_BYTES) };
 	ctx->out.fd = out_fd;
+	(void)arena_alloc(&ctx->scratch, 1);
+	ctx->scratch_start = arena_mark(&ctx->scratch);
 	ctx->out.pending = BUF(16 * MIB);
 	TRY(digest_open(DIGEST_SHA256, &ctx->sha256, e));
 	TRY(digest_open(DIGEST_SHA1, &ctx->sha1, e));

@@ -25,6 +25,7 @@ struct analyze_ctx {
 	struct fact_sink sink;		/* first: analyze_sink() is a cast */
 	struct frame_out out;
 	struct arena scratch, layer_arena;
+	struct arena_mark scratch_start;	/* its first block stays: a file costs no allocation */
 	void *slots[MOST_ANALYZERS + 1];
 	struct worker_settings set;
 	struct threat_stream *blocks;	/* for nested files; NULL without patterns */

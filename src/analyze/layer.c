@@ -180,7 +180,7 @@ static enum err_code finish_file(struct layer *l, struct slice content, struct e
 		code = emit_entry(l, e);
 	analyze_spool_close(l->spool);
 	l->spool = NULL;
-	arena_free(&ctx->scratch);
+	arena_rewind(&ctx->scratch, ctx->scratch_start);
 	return code;
 }
 
@@ -254,7 +254,7 @@ static enum err_code large_end(struct layer *l, struct err *e)
 		TRY(emit(l, &(struct fact){ .type = FACT_SKIPPED, .path = l->fact.path,
 					    .skipped = { .reason = SL("limit: pattern matches"), .cls = SKIP_DATA } }, e));
 	TRY(emit_entry(l, e));
-	arena_free(&l->ctx->scratch);
+	arena_rewind(&l->ctx->scratch, l->ctx->scratch_start);
 	return OK;
 }
 

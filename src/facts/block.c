@@ -103,16 +103,24 @@ enum err_code block_writer_put(struct block_writer *w, struct slice encoded, str
 	} else {
 		shared = shared_prefix(buf_slice(&w->last), path);
 	}
-	buf_putc(&w->block, type);
-	buf_put_varint(&w->block, shared);
-	buf_put_varint(&w->block, path.n - shared);
-	buf_put(&w->block, path.p + shared, path.n - shared);
-	buf_put_slice(&w->block, body);
+	/* Once per record of every layer: one reservation, then plain stores. */
+	size_t suffix = path.n - shared;
 	w->last.n = shared;
-	buf_put(&w->last, path.p + shared, path.n - shared);
+	if (!buf_reserve(&w->block, 1 + 10 + 10 + suffix + body.n) || !buf_reserve(&w->last, suffix))
+		return w->block.failed ? buf_ok(&w->block, "a block of facts", e) : buf_ok(&w->last, "a path", e);
+	uint8_t *p = w->block.p + w->block.n;
+	*p++ = type;
+	p = put_varint(p, shared);
+	p = put_varint(p, suffix);
+	if (suffix) {
+		memcpy(p, path.p + shared, suffix);
+		memcpy(w->last.p + shared, path.p + shared, suffix);
+	}
+	memcpy(p + suffix, body.p, body.n);
+	w->block.n = (size_t)(p - w->block.p) + suffix + body.n;
+	w->last.n = path.n;
 	w->count++;
-	TRY(buf_ok(&w->last, "a path", e));
-	return buf_ok(&w->block, "a block of facts", e);
+	return OK;
 }
 
 bool block_next(struct rd *r, struct buf *path, struct fact *ret)

@@ -99,14 +99,6 @@ static struct slice get_slice(const void *u, const struct field *f)
 	return s;
 }
 
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		*p++ = (uint8_t)(v | 0x80);
-	*p++ = (uint8_t)v;
-	return p;
-}
-
 static uint8_t *put_slice(uint8_t *p, struct slice s)
 {
 	p = put_varint(p, s.n);
@@ -171,13 +163,15 @@ bool fact_body_decode(struct rd *r, struct fact *ret)
 	uint64_t mask = rd_varint(r);
 	if (!d || r->bad || mask >> d->n_fields)
 		return false;
-	for (unsigned i = 0; i < d->n_fields; i++) {
-		const struct field *f = &d->fields[i];
+	/* Most fields of most facts are absent: clear all, then read what the bitmap names. */
+	memset(u, 0, sizeof(*ret) - offsetof(struct fact, entry));
+	for (uint32_t left = (uint32_t)mask; left; left &= left - 1) {
+		const struct field *f = &d->fields[__builtin_ctz(left)];
 		if (f->kind == F_UINT) {
-			uint64_t v = mask >> i & 1 ? rd_varint(r) : 0;
+			uint64_t v = rd_varint(r);
 			memcpy(u + f->offset, &v, sizeof(v));
 		} else {
-			struct slice s = mask >> i & 1 ? rd_bytes(r, rd_varint(r)) : SLICE_NULL;
+			struct slice s = rd_bytes(r, rd_varint(r));
 			if (f->kind == F_LIST && !list_valid(s))
 				return false;
 			memcpy(u + f->offset, &s, sizeof(s));

@@ -44,10 +44,9 @@ static struct slice base_name(struct slice path) { return slice_from(path, (size
 
 static void note_program(struct collect *c, struct slice path, const struct fact_entry *en)
 {
-	bool in_bin = slice_find(path, SL("bin/")) >= 0;
 	bool file = en->kind == ENTRY_FILE && (en->mode & 0111) &&
 		    (en->file_class == FILE_ELF || en->file_class == FILE_ELF_LIB || en->file_class == FILE_SCRIPT);
-	bool link = (en->kind == ENTRY_SYMLINK || en->kind == ENTRY_HARDLINK) && in_bin;
+	bool link = (en->kind == ENTRY_SYMLINK || en->kind == ENTRY_HARDLINK) && slice_find(path, SL("bin/")) >= 0;
 	if (!(file || link) || c->n_programs >= MOST_PROGRAMS)
 		return;
 	uint64_t h = slice_hash(base_name(path)) | 1;
