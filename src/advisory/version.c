@@ -52,7 +52,7 @@ bool version_valid(enum version_order order, struct slice v)
 		return false;
 	switch (order) {
 	case VERSION_DPKG: return dpkg_valid(v);
-	case VERSION_RPM: return v.n > 0;
+	case VERSION_RPM: return rpm_valid(v);
 	case VERSION_APK: return apk_valid(v);
 	case VERSION_SEMVER: return semver_valid(v);
 	case VERSION_GO: return go_valid(v);

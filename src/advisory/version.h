@@ -15,6 +15,7 @@ struct slice digits_take(struct slice *s);
 
 bool dpkg_valid(struct slice v);
 int dpkg_cmp(struct slice a, struct slice b);
+bool rpm_valid(struct slice v);
 int rpm_cmp(struct slice a, struct slice b);
 bool apk_valid(struct slice v);
 int apk_cmp(struct slice a, struct slice b);

@@ -77,6 +77,9 @@ static int rpm_part_cmp(struct slice a, struct slice b)
 	}
 }
 
+/* rpm itself refuses only an empty version. */
+bool rpm_valid(struct slice v) { return rpm_split(v).version.n > 0; }
+
 int rpm_cmp(struct slice a, struct slice b)
 {
 	struct evr x = rpm_split(a), y = rpm_split(b);
