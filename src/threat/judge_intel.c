@@ -237,7 +237,7 @@ enum err_code judge_reference(struct threat_judge *j, struct err *e)
 			continue;
 		struct judge_text t = { .rule = "intel.image", .kind = h.threat, .severity = SEV_CRITICAL, .title = "", .description = "",
 					.advice = advice_run };
-		struct judge_file place = { .layer = -1, .path = SL("reference"), .reachable = true };
+		struct judge_file place = { .layer = -1, .path = SL("image:reference"), .reachable = true };
 		struct spot spot = { .excerpt = ref };
 		struct draft *d;
 		TRY(draft_add(j, &t, slice_str(h.value), &place, &spot, &d, e));

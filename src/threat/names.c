@@ -87,7 +87,7 @@ static enum err_code impersonation(struct ask *q, struct slice base, struct err 
 			: SAY(q, "%s is the name of an official image. This one is published by '%s', and nothing in it is what the name promises: people who "
 				"take it for the official image run something else.", shown(q, base), shown(q, q->name.space.n ? q->name.space : q->name.registry)),
 		.advice = SAY(q, "Use the official image docker.io/library/%s. Do not run this one.", shown(q, base)) };
-	return tell(q, &t, base, "reference", q->reference, e);
+	return tell(q, &t, base, "image:reference", q->reference, e);
 }
 
 static enum err_code other_start(struct ask *q, struct slice base, struct err *e)
@@ -122,7 +122,7 @@ static enum err_code judge_official_name(struct ask *q, struct err *e)
 		.description = SAY(q, "The image is published by '%s'. %s", shown(q, q->name.space.n ? q->name.space : q->name.registry),
 			q->content == FIT_YES ? "Its content fits the name." : "Whether its content fits the name is not known."),
 		.advice = SAY(q, "If you meant the official image, use docker.io/library/%s.", shown(q, base)) };
-	return tell(q, &t, base, "reference", q->reference, e);
+	return tell(q, &t, base, "image:reference", q->reference, e);
 }
 
 /* --- Look-alikes ------------------------------------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ static enum err_code lookalike(struct ask *q, enum likeness l, struct slice mine
 		.title = SAY(q, "The %s %s looks like %s", part, shown(q, mine), shown(q, trusted)),
 		.description = SAY(q, "Names like this are registered so that people take them for another: %s.", how[l]),
 		.advice = SAY(q, "Check the spelling. If you meant %s, use that.", shown(q, trusted)) };
-	return tell(q, &t, trusted, "reference", q->reference, e);
+	return tell(q, &t, trusted, "image:reference", q->reference, e);
 }
 
 static enum likeness closest(struct slice name, struct name_list list, struct slice *ret)
@@ -216,7 +216,7 @@ static enum err_code judge_protected(struct ask *q, struct slice protected, stru
 			.description = SAY(q, "Your configuration protects %s; this image has the same name under '%s'.", shown(q, protected),
 				shown(q, q->name.space.n ? q->name.space : q->name.registry)),
 			.advice = SAY(q, "Use %s, or take the name out of the protected ones if this image is yours, too.", shown(q, protected)) };
-		return tell(q, &t, protected, "reference", q->reference, e);
+		return tell(q, &t, protected, "image:reference", q->reference, e);
 	}
 	if (l > LIKE_ADDED || (l == LIKE_ADDED && own))
 		return lookalike(q, l, q->name.base, p.base, "name", e);
