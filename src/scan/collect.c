@@ -1,8 +1,6 @@
 #include "collect.h"
 #include <stdlib.h>
 
-enum { MOST_PROGRAMS = 1 << 20 };
-
 struct slice collect_display_path(struct arena *a, struct slice path, struct slice inner)
 {
 	size_t n = 1 + path.n + (inner.n ? 2 + inner.n : 0);
@@ -19,58 +17,10 @@ struct slice collect_display_path(struct arena *a, struct slice path, struct sli
 	return slice_of(p, n);
 }
 
-/* --- Programs by base name --- */
-
-static bool grow_programs(struct collect *c)
-{
-	size_t cap = c->cap_programs ? c->cap_programs * 2 : 4096;
-	uint64_t *set = calloc(cap, sizeof(*set));
-	if (!set)
-		return false;
-	for (size_t i = 0; i < c->cap_programs; i++) {
-		size_t at = c->programs[i] & (cap - 1);
-		while (c->programs[i] && set[at])
-			at = (at + 1) & (cap - 1);
-		if (c->programs[i])
-			set[at] = c->programs[i];
-	}
-	free(c->programs);
-	c->programs = set;
-	c->cap_programs = cap;
-	return true;
-}
-
-static struct slice base_name(struct slice path) { return slice_from(path, (size_t)(slice_rfind_byte(path, '/') + 1)); }
-
-static void note_program(struct collect *c, struct slice path, const struct fact_entry *en)
-{
-	bool file = en->kind == ENTRY_FILE && (en->mode & 0111) &&
-		    (en->file_class == FILE_ELF || en->file_class == FILE_ELF_LIB || en->file_class == FILE_SCRIPT);
-	bool link = (en->kind == ENTRY_SYMLINK || en->kind == ENTRY_HARDLINK) && slice_find(path, SL("bin/")) >= 0;
-	if (!(file || link) || c->n_programs >= MOST_PROGRAMS)
-		return;
-	uint64_t h = slice_hash(base_name(path)) | 1;
-	if (c->n_programs * 2 >= c->cap_programs && !grow_programs(c))
-		return;
-	size_t at = h & (c->cap_programs - 1);
-	while (c->programs[at] && c->programs[at] != h)
-		at = (at + 1) & (c->cap_programs - 1);
-	if (!c->programs[at]) {
-		c->programs[at] = h;
-		c->n_programs++;
-	}
-}
-
 bool collect_has_program(void *arg, struct slice name)
 {
 	const struct collect *c = arg;
-	uint64_t h = slice_hash(name) | 1;
-	if (!c->cap_programs)
-		return false;
-	size_t at = h & (c->cap_programs - 1);
-	while (c->programs[at] && c->programs[at] != h)
-		at = (at + 1) & (c->cap_programs - 1);
-	return c->programs[at] == h;
+	return programs_has(&c->programs, name);
 }
 
 bool collect_has_path(void *arg, struct slice path)
@@ -81,7 +31,7 @@ bool collect_has_path(void *arg, struct slice path)
 
 void collect_free(struct collect *c)
 {
-	free(c->programs);
+	programs_free(&c->programs);
 	free(c->skip_path_used);
 	free(c->group);
 }
@@ -367,7 +317,7 @@ static enum err_code visit(void *arg, const struct effective_path *p, struct err
 			continue;
 		note_unmatched(c, p, &p->at[i]);
 		if (!pretends(p, &p->at[i]))
-			note_program(c, p->path, &p->at[i].entry);
+			programs_note(&c->programs, p->path, &p->at[i].entry);
 	}
 	for (size_t i = 0; i < p->n_facts; i++) {
 		if (p->facts[i].layer != p->seen.layer)

@@ -3,6 +3,7 @@
 #include "effective.h"
 #include "engine.h"
 #include "judge.h"
+#include "programs.h"
 #include "reach.h"
 
 struct collect {
@@ -13,8 +14,7 @@ struct collect {
 	struct facts_file *const *files;
 	int n_layers;
 	unsigned os_rank;		/* of the os-release file taken so far; 0 none */
-	uint64_t *programs;		/* hashes of visible programs' base names, a hash set */
-	size_t n_programs, cap_programs;
+	struct programs programs;
 	bool *skip_path_used;
 	struct fact *group;		/* facts of one file, contiguous for the judge */
 	size_t cap_group;
