@@ -64,7 +64,9 @@ static int kind_of(uint8_t type)
 
 static enum err_code odd_header(struct layer *l, const struct tar_entry *t, struct err *e)
 {
-	if (l->odd_name)
+	if (l->odd_name && path_escapes(t->name))
+		TRY(integrity(l, "tar.escape", "the name leads above the root by '..'", t->header_offset, e));
+	else if (l->odd_name)
 		TRY(integrity(l, "tar.unclean-name", "the name is absolute or holds empty, '.' or '..' components", t->header_offset, e));
 	if (t->flags & TAR_F_PAX_AND_GNU)
 		TRY(integrity(l, "tar.two-names", "a pax name and a GNU long name for one entry: readers choose differently", t->header_offset, e));
@@ -74,6 +76,16 @@ static enum err_code odd_header(struct layer *l, const struct tar_entry *t, stru
 		TRY(integrity(l, "tar.slash-file", "a regular entry whose name ends in a slash", t->header_offset, e));
 	if (slice_find_byte(t->name, 0) >= 0)
 		TRY(integrity(l, "tar.nul-in-name", "a NUL byte inside the name", t->header_offset, e));
+	if (t->flags & TAR_F_GNU_PREFIX)
+		TRY(integrity(l, "tar.two-names", "a GNU header with a ustar prefix: some readers join it to the name, others do not",
+			      t->header_offset, e));
+	if (t->flags & TAR_F_PAX_TWICE)
+		TRY(integrity(l, "tar.pax-twice", "a pax record given twice with different values", t->header_offset, e));
+	if (t->flags & TAR_F_SIZE_WITHOUT_DATA)
+		TRY(integrity(l, "tar.size-without-data", "a link, directory or device that claims a size: some readers skip that many bytes",
+			      t->header_offset, e));
+	if (t->flags & TAR_F_SIGNED_SUM)
+		TRY(integrity(l, "tar.signed-checksum", "a checksum that is right only as a sum of signed bytes", t->header_offset, e));
 	return OK;
 }
 
@@ -103,7 +115,7 @@ static enum err_code on_entry(void *arg, const struct tar_entry *t, struct err *
 {
 	struct layer *l = arg;
 	struct slice path;
-	bool link_odd;
+	bool link_odd = false;
 	int kind = kind_of(t->type);
 	l->entries++;
 	buf_clear(&l->raw_path);
@@ -123,6 +135,8 @@ static enum err_code on_entry(void *arg, const struct tar_entry *t, struct err *
 		en->link = t->link;
 	else if (kind == ENTRY_HARDLINK)
 		TRY(path_clean(t->link, &l->link, &en->link, &link_odd, e));
+	if (link_odd && path_escapes(t->link))
+		TRY(integrity(l, "tar.escape", "a hard link to above the root", t->header_offset, e));
 	if (l->odd_name || t->flags & ~(unsigned)(TAR_F_PAX | TAR_F_GNU_LONG | TAR_F_SPARSE) || slice_find_byte(t->name, 0) >= 0)
 		TRY(odd_header(l, t, e));
 	TRY(take_whiteout(l, t, en, e));
@@ -133,6 +147,7 @@ static enum err_code on_entry(void *arg, const struct tar_entry *t, struct err *
 		en->kind = ENTRY_FILE;
 		en->size = t->size;
 	}
+	l->hard_links += en->kind == ENTRY_HARDLINK;
 	l->regular = en->kind == ENTRY_FILE;
 	l->got = 0;
 	l->sparse = t->flags & TAR_F_SPARSE;

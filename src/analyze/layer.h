@@ -11,7 +11,7 @@ struct layer {
 	size_t next_hit;		/* in slot->hits */
 	struct tar_reader *tar;
 	struct toc_watch *toc;
-	uint64_t entries, files, file_bytes;
+	uint64_t entries, files, file_bytes, hard_links;
 	/* The entry in work. */
 	struct buf raw_path, clean, target, link;
 	struct fact fact;		/* its FACT_ENTRY */

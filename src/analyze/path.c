@@ -49,6 +49,18 @@ enum err_code path_clean(struct slice raw, struct buf *scratch, struct slice *re
 	return OK;
 }
 
+bool path_escapes(struct slice raw)
+{
+	struct slice piece;
+	unsigned depth = 0;
+	while (slice_next_piece(&raw, '/', &piece)) {
+		if (slice_eqs(piece, "..") && depth-- == 0)
+			return true;
+		depth += piece.n && !slice_eqs(piece, ".") && !slice_eqs(piece, "..");
+	}
+	return false;
+}
+
 enum whiteout path_whiteout(struct slice path, struct buf *scratch, struct slice *ret_target)
 {
 	ptrdiff_t at = slice_rfind_byte(path, '/');
@@ -59,7 +71,7 @@ enum whiteout path_whiteout(struct slice path, struct buf *scratch, struct slice
 		*ret_target = dir;
 		return WHITEOUT_OPAQUE;
 	}
-	if (slice_has_prefix(name, SL(".wh..wh.")) || name.n == 4) {
+	if (slice_has_prefix(name, SL(".wh..wh.")) || name.n == 4 || slice_eqs(name, ".wh..") || slice_eqs(name, ".wh...")) {
 		*ret_target = path;
 		return WHITEOUT_META;
 	}

@@ -56,7 +56,7 @@ void worker_facts_key(const struct worker_settings *s, struct slice yara_digest,
 {
 	uint8_t raw[DIGEST_MAX_BYTES];
 	AUTO_BUF b = BUF(64 * KIB);
-	buf_puts(&b, "pabean facts 1\n");
+	buf_puts(&b, "pabean facts 2\n");
 	for (unsigned i = 0; analyzers[i]; i++)
 		buf_printf(&b, "%s %u\n", analyzers[i]->name, analyzers[i]->version);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)

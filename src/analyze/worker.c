@@ -100,7 +100,7 @@ static enum err_code end_facts(struct worker *w, const struct layer *l, const st
 		      .end = { .diff_id = slice_of(r->diff_id, 32), .compressed_bytes = r->info.in_bytes, .uncompressed_bytes = r->bytes,
 			       .entries = l->entries, .files = l->files, .file_bytes = l->file_bytes, .nested_bytes = w->ctx.nested_bytes,
 			       .hashed_bytes = w->ctx.hashed_bytes, .compression = slice_str(compression_name(r->info.kind)),
-			       .stats = buf_slice(&stats) }));
+			       .hard_links = l->hard_links, .stats = buf_slice(&stats) }));
 	return frame_flush(&w->ctx.out, e);
 }
 

@@ -53,6 +53,7 @@ static const struct field error_f[] = { U(fact_error, code), U(fact_error, offse
 static const struct field end_f[] = {
 	S(fact_end, diff_id), U(fact_end, compressed_bytes), U(fact_end, uncompressed_bytes), U(fact_end, entries), U(fact_end, files),
 	U(fact_end, file_bytes), U(fact_end, nested_bytes), U(fact_end, hashed_bytes), S(fact_end, compression), L(fact_end, stats),
+	U(fact_end, hard_links),
 };
 
 #define D(n, f, bytes, count) { n, f, ARRAY_LEN(f), { bytes, count } }

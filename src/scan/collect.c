@@ -32,6 +32,7 @@ bool collect_has_path(void *arg, struct slice path)
 void collect_free(struct collect *c)
 {
 	programs_free(&c->programs);
+	hard_links_close(c->links);
 	free(c->skip_path_used);
 	free(c->group);
 }
@@ -225,6 +226,7 @@ static enum err_code judge_layer_file(struct collect *c, const struct effective_
 				      struct err *e)
 {
 	struct judge_file f = { .layer = at->layer, .path = p->path, .hidden = p->seen.layer != at->layer };
+	f.hidden = f.hidden && !hard_links_show(c->links, at->layer);
 	if (c->s->o.n_skip_paths && skip_path(c, p->path))
 		return OK;
 	judge_owner(p, at, &f);
@@ -305,10 +307,19 @@ static bool pretends(const struct effective_path *p, const struct at_layer *at)
 	return false;
 }
 
+static enum err_code missing_target(void *arg, int layer, struct slice path, struct err *e)
+{
+	struct collect *c = arg;
+	struct fact f = { .type = FACT_INTEGRITY, .path = path, .integrity = { .what = SL("tar.hardlink-missing"),
+		.detail = SL("neither this layer nor those below it have what the link names") } };
+	return threat_judge_layer_fact(c->judge, layer, &f, e);
+}
+
 static enum err_code visit(void *arg, const struct effective_path *p, struct err *e)
 {
 	struct collect *c = arg;
 	size_t from = 0;
+	TRY(hard_links_visit(c->links, p, missing_target, c, e));
 	if (!p->path.n && p->n_facts)
 		return layer_wide(c, p, e);
 	group_by_inner(p);
@@ -399,7 +410,9 @@ enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, st
 	c->skip_path_used = calloc(c->s->o.n_skip_paths + 1, sizeof(bool));
 	if (!c->skip_path_used)
 		return err_set(e, ERR_NOMEM, 0, "out of memory");
+	TRY(hard_links_open(c->files, c->n_layers, &c->links, e));
 	TRY(effective_walk(c->files, c->n_layers, visit, c, e));
+	TRY(hard_links_visit(c->links, NULL, missing_target, c, e));
 	if (pseudo)
 		TRY(judge_config(c, pseudo, e));
 	const struct reach_missing_list *missing = reach_missing(c->reach);

@@ -2,6 +2,7 @@
 #pragma once
 #include "effective.h"
 #include "engine.h"
+#include "hardlinks.h"
 #include "judge.h"
 #include "programs.h"
 #include "reach.h"
@@ -18,6 +19,7 @@ struct collect {
 	bool *skip_path_used;
 	struct fact *group;		/* facts of one file, contiguous for the judge */
 	size_t cap_group;
+	struct hard_links *links;
 	uint64_t jars, gems, crates;	/* packages seen of ecosystems that are not matched: an image of them must not read as clean */
 };
 [[nodiscard]] enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, struct err *e);

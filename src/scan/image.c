@@ -104,6 +104,26 @@ static enum err_code uninspected_layers(struct collect *c, const struct image_wo
 	return OK;
 }
 
+/* SCAN.md 8: runtimes go by magic, not by the media type; who goes by the type reads something else. */
+static enum err_code judge_compression(struct collect *c, const struct image_work *w, struct err *e)
+{
+	for (size_t i = 0; i < w->img->n_layers; i++) {
+		struct slice type = w->img->layers[i].media_type;
+		if (!w->results[i].facts || !w->img->layers[i].digest.n)
+			continue;
+		struct slice is = facts_file_end(w->results[i].facts)->compression;
+		const char *says = slice_has_suffix(type, SL("gzip")) ? "gzip" : slice_has_suffix(type, SL("zstd")) ? "zstd" : "none";
+		bool common = slice_eqs(is, "none") || slice_eqs(is, "gzip") || slice_eqs(is, "zstd");
+		if (slice_eqs(is, says))
+			continue;
+		struct fact f = { .type = FACT_INTEGRITY, .integrity = { .what = common ? SL("media-type") : SL("layer.compression"),
+			.detail = arena_printf(w->r->arena, "The media type says %s, the bytes are %.*s", slice_eqs(slice_str(says), "none") ?
+					       "no compression" : says, SLICE_ARG(is)) } };
+		TRY(threat_judge_layer_fact(c->judge, (int)i, &f, e));
+	}
+	return OK;
+}
+
 static void finish_packages(struct report *r)
 {
 	for (size_t i = 0; i < r->packages.n; i++)
@@ -142,6 +162,7 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	TRY(reach_compute(w->files, (int)w->img->n_layers, w->pseudo.facts, &w->img->config, w->r->arena, &c->reach, e));
 	TRY(collect_run(c, w->pseudo.facts, e));
 	TRY(uninspected_layers(c, w, e));
+	TRY(judge_compression(c, w, e));
 	finish_packages(w->r);
 	TRY(threat_judge_config(j, e));
 	TRY(threat_judge_finish(j, e));

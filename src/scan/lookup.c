@@ -13,7 +13,7 @@ struct probe {			/* one layer's entries, one fact ahead of the last question */
 
 struct effective_fs {
 	struct probe *layers;
-	int n;
+	int n, top;		/* only layers below top count: n, but for what a hard link of layer top - 1 means */
 	struct at_layer *at;
 	size_t n_at;
 	struct buf dir;		/* the directory whose floor is known */
@@ -26,7 +26,7 @@ enum err_code effective_fs_open(struct facts_file *const *files, int n_layers, s
 	struct effective_fs *fs = calloc(1, sizeof(*fs));
 	*ret = fs;
 	if (fs) {
-		fs->n = n_layers;
+		fs->n = fs->top = n_layers;
 		fs->dir = BUF(4 * MIB);
 		fs->layers = calloc((size_t)n_layers + 1, sizeof(*fs->layers));
 		fs->at = calloc((size_t)n_layers + 1, sizeof(*fs->at));
@@ -82,7 +82,7 @@ static enum err_code position(struct probe *p, struct slice path, struct err *e)
 static enum err_code gather(struct effective_fs *fs, struct slice path, struct err *e)
 {
 	fs->n_at = 0;
-	for (int l = 0; l < fs->n; l++) {
+	for (int l = 0; l < fs->top; l++) {
 		struct probe *p = &fs->layers[l];
 		struct at_layer at = { .layer = l };
 		if (!p->cursor.file)
@@ -140,9 +140,14 @@ enum err_code effective_lookup(struct effective_fs *fs, struct slice path, struc
 	return OK;
 }
 
+static void set_top(struct effective_fs *fs, int top)
+{
+	fs->dir_known = fs->dir_known && fs->top == top;
+	fs->top = top;
+}
 
-enum err_code effective_follow(struct effective_fs *fs, struct slice path, struct arena *a, struct slice *ret_path, int *ret_layer,
-			       struct fact_entry *ret_entry, struct err *e)
+static enum err_code follow(struct effective_fs *fs, struct slice path, struct arena *a, struct slice *ret_path, int *ret_layer,
+			    struct fact_entry *ret_entry, struct err *e)
 {
 	AUTO_BUF done = BUF(MIB);
 	struct slice rest = path, piece;
@@ -172,6 +177,9 @@ enum err_code effective_follow(struct effective_fs *fs, struct slice path, struc
 			continue;
 		if (++links > MOST_LINKS)
 			return err_set(e, ERR_NOT_FOUND, 0, "too many links");
+		/* A hard link means the file that stood at its target when its layer was made; what upper layers do there is no matter. */
+		if (ret_entry->kind == ENTRY_HARDLINK)
+			set_top(fs, seen.layer + 1);
 		bool absolute = ret_entry->kind == ENTRY_HARDLINK || (ret_entry->link.n && ret_entry->link.p[0] == '/');
 		done.n = absolute ? 0 : before;
 		struct slice joined = rest.n ? arena_printf(a, "%.*s/%.*s", SLICE_ARG(ret_entry->link), SLICE_ARG(rest)) : ret_entry->link;
@@ -184,4 +192,12 @@ enum err_code effective_follow(struct effective_fs *fs, struct slice path, struc
 	*ret_path = arena_dup(a, buf_slice(&done));
 	*ret_layer = seen.layer;
 	return arena_ok(a, "a path", e);
+}
+
+enum err_code effective_follow(struct effective_fs *fs, struct slice path, struct arena *a, struct slice *ret_path, int *ret_layer,
+			       struct fact_entry *ret_entry, struct err *e)
+{
+	enum err_code code = follow(fs, path, a, ret_path, ret_layer, ret_entry, e);
+	set_top(fs, fs->n);
+	return code;
 }

@@ -171,6 +171,7 @@ struct fact_end {
 	struct slice diff_id;		/* SHA-256 of the decompressed layer */
 	uint64_t compressed_bytes, uncompressed_bytes, entries, files, file_bytes, nested_bytes, hashed_bytes;
 	struct slice compression;	/* "none", "gzip", "zstd" */
+	uint64_t hard_links;		/* entries of that kind */
 	struct slice stats;		/* list "stage=nanoseconds", for --stats; not part of the report */
 };
 
