@@ -11,7 +11,7 @@ all: ## build the program: build/pabean
 	@packaging/deps build
 	@[ -f $(BUILD)/build.ninja ] || echo "building (a minute or two the first time)"
 	@[ -f $(BUILD)/build.ninja ] || $(MESON) setup $(BUILD) --prefix=$(abspath $(PREFIX)) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt | tail -40; exit 1; }
-	@$(NINJA) --quiet -C $(BUILD)
+	@out=$$($(NINJA) --quiet -C $(BUILD) 2>&1) || { echo "$$out"; exit 1; }
 
 deps: ## install the Debian packages for building and testing that are missing
 	@packaging/deps build test
@@ -37,7 +37,8 @@ run: all ## inspect two images made on the spot, or IMAGE=docker://...
 
 install: all ## install to PREFIX=/usr/local, below DESTDIR=
 	@$(MESON) configure $(BUILD) --prefix=$(abspath $(PREFIX)) >/dev/null
-	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --quiet
+	@out=$$($(NINJA) --quiet -C $(BUILD) 2>&1) || { echo "$$out"; exit 1; }
+	@DESTDIR=$(if $(DESTDIR),$(abspath $(DESTDIR))) $(MESON) install -C $(BUILD) --no-rebuild --quiet
 
 clean: ## remove all build directories
 	rm -rf build build-asan build-fuzz build-bench

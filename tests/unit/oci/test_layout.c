@@ -74,7 +74,7 @@ static void choose(void **state)
 	struct fixture *f = *state;
 	struct entry e3[3] = { put_image(f, "amd64", TAR, 0), put_image(f, "arm64", TAR, 0), put_image(f, "s390x", TAR, 0) };
 	struct entry inner = put_index(f, e3, 3, false), outer = put_index(f, &inner, 1, true);
-	char ref[128];
+	char ref[256];
 	struct err e = { 0 };
 	put_root(f, &outer, true, "v1");
 	snprintf(ref, sizeof(ref), "oci:%s:v1", f->dir);
@@ -114,7 +114,7 @@ static void choose(void **state)
 static void deep_nesting(void **state)
 {
 	struct fixture *f = *state;
-	char ref[128];
+	char ref[256];
 	struct entry n = put_image(f, "amd64", TAR, 0);
 	for (int i = 0; i < OCI_MAX_INDEX_DEPTH + 3; i++)
 		n = put_index(f, &n, 1, i > 0);
@@ -126,7 +126,7 @@ static void deep_nesting(void **state)
 static void damaged(void **state)
 {
 	struct fixture *f = *state;
-	char ref[128], path[200];
+	char ref[256], path[200];
 	struct entry n = put_image(f, "amd64", TAR, 0);
 	snprintf(ref, sizeof(ref), "oci:%s", f->dir);
 	expect_bad(ref, ERR_NOT_FOUND, "index.json");
