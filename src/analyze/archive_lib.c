@@ -86,6 +86,7 @@ static enum err_code walk(struct analyze_ctx *ctx, const struct file_view *f, st
 
 enum err_code archive_lib(struct analyze_ctx *ctx, const struct file_view *f, const char *format, struct err *e)
 {
+	TRY(archive_library_load(e));
 	struct archive *a = archive_read_new();
 	struct tally t = { 0 };
 	if (!a)

@@ -33,3 +33,6 @@ struct zip;
 /* Bundles behind programs and scripts: *ret_done when one was found and opened. */
 [[nodiscard]] enum err_code archive_pyinstaller(struct analyze_ctx *ctx, const struct file_view *f, bool *ret_done, struct err *e);
 [[nodiscard]] enum err_code archive_self_extracting(struct analyze_ctx *ctx, const struct file_view *f, bool *ret_done, struct err *e);
+
+/* Opens libarchive: the worker does before it is sealed. */
+[[nodiscard]] enum err_code archive_library_load(struct err *e);

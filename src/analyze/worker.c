@@ -1,5 +1,6 @@
 /* The role `parse`: load patterns, confine, read one layer, say what is in it. */
 #include "layer.h"
+#include "archives.h"
 #include "probe.h"
 #include "yara_set.h"
 #include <errno.h>
@@ -127,6 +128,8 @@ static enum err_code work(struct worker *w, const struct worker_settings *set, s
 	TRY(context_init(&w->ctx, set, FD_OUT, FD_SCRATCH, e));
 	TRY(load_patterns(w, e));
 	TRY(load_yara(w, e));
+	if (!set->packages_only)
+		TRY(archive_library_load(e));
 	TRY(layer_init(&l, &w->ctx, e));
 	TRY(os_confine_begin(&limits, &w->confined, e));
 	TRY(pipeline_start(FD_IN, w->set, &w->pipe, e));

@@ -270,6 +270,7 @@ enum err_code yara_rules_compile(const char *const *paths, size_t n, struct buf 
 {
 	struct compile c = { .fn = fn, .arg = arg };
 	enum err_code code = OK;
+	TRY(yara_library_load(e));
 	if (yr_initialize() != ERROR_SUCCESS)
 		return err_set(e, ERR_NOMEM, 0, "start libyara");
 	for (size_t i = 0; code == OK && i < n; i++)

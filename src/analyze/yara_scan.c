@@ -24,6 +24,7 @@ enum err_code yara_load(struct slice compiled, struct yara_set **ret, struct err
 {
 	struct source source = { compiled };
 	YR_STREAM stream = { .user_data = &source, .read = read_rules };
+	TRY(yara_library_load(e));
 	struct yara_set *set = calloc(1, sizeof(*set));
 	if (!set || yr_initialize() != ERROR_SUCCESS) {
 		free(set);

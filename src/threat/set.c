@@ -112,6 +112,7 @@ static enum err_code set_new(struct threat_set **ret, struct err *e)
 enum err_code threat_set_compile(struct threat_set **ret, struct err *e)
 {
 	struct threat_set *set;
+	TRY(threat_library_load(e));
 	TRY(set_new(&set, e));
 	enum err_code code = compile_stream(&set->stream, e);
 	if (code != OK) {
@@ -150,6 +151,7 @@ enum err_code threat_set_load(struct slice bytes, struct threat_set **ret, struc
 {
 	struct rd r = rd_of(bytes);
 	struct threat_set *set;
+	TRY(threat_library_load(e));
 	if (!slice_eqs(rd_bytes(&r, 64), threat_pattern_digest_text))
 		return err_set(e, ERR_FORMAT, 0, "load patterns: made by another version");
 	struct slice db = rd_bytes(&r, rd_le64(&r));

@@ -22,3 +22,6 @@ struct threat_stream {
 
 /* True when one of the sign's confirming expressions matches in text, or it has none. */
 bool threat_confirm(const struct threat_set *set, int sign, struct slice text);
+
+/* Opens vectorscan; its functions must not be called before. */
+[[nodiscard]] enum err_code threat_library_load(struct err *e);

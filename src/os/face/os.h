@@ -81,3 +81,17 @@ struct os_confinement { unsigned landlock_abi /* 0: the kernel has none */; bool
 [[nodiscard]] enum err_code os_confine_seal(struct os_confinement *c, struct err *e);
 /* The names of the allowed system calls, NULL-terminated, sorted. */
 const char *const *os_confine_allowed(void);
+
+/* --- Libraries loaded when used --------------------------------------------------------------------------------------------- */
+
+/* Loading a large library costs every start of the program milliseconds, also for `--help`. Such a library is opened when it is first used:
+ * its functions are wrappers of the same name (OS_LAZY_FUNCTION) over pointers that os_library_load fills. ERR_UNSUPPORTED names the
+ * Debian package that is missing. Never unloaded; call it before threads start and before the worker confines itself. */
+struct os_symbol { const char *name; void *to; };
+[[nodiscard]] enum err_code os_library_load(const char *soname, const char *package, const struct os_symbol *symbols, size_t n, struct err *e);
+
+#define OS_LAZY_POINTER(ret, name, params, args) static typeof(name) *name##_ptr;
+/* Hidden, so that the library itself does not end up in the wrappers; _PLAIN where its header fixed the visibility. */
+#define OS_LAZY_FUNCTION_PLAIN(ret, name, params, args) ret name params { return name##_ptr args; }
+#define OS_LAZY_FUNCTION(ret, name, params, args) [[gnu::visibility("hidden")]] ret name params { return name##_ptr args; }
+#define OS_LAZY_SYMBOL(ret, name, params, args) { #name, &name##_ptr },
