@@ -70,5 +70,5 @@ static enum err_code run(struct analyze_ctx *ctx, const struct file_view *f, str
 }
 
 const struct analyzer analyzer_archive = {
-	.name = "archive", .version = 1, .classes = ((1u << FILE_CLASS_COUNT) - 1) & ~(1u << FILE_EMPTY), .nested = true, .deep = true, .run = run,
+	.name = "archive", .version = 3, .classes = ((1u << FILE_CLASS_COUNT) - 1) & ~(1u << FILE_EMPTY), .nested = true, .deep = true, .run = run,
 };

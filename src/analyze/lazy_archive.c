@@ -20,7 +20,7 @@
 	X(int, archive_read_support_format_tar, (struct archive *a), (a)) \
 	X(struct archive *, archive_read_new, (void), ()) \
 	X(int, archive_read_free, (struct archive *a), (a)) \
-	X(la_ssize_t, archive_read_data, (struct archive *a, void *p, size_t n), (a, p, n)) \
+	X(int, archive_read_data_block, (struct archive *a, const void **p, size_t *n, la_int64_t *at), (a, p, n, at)) \
 	X(int, archive_read_next_header, (struct archive *a, struct archive_entry **en), (a, en)) \
 	X(int, archive_read_open_memory, (struct archive *a, const void *p, size_t n), (a, p, n)) \
 	X(__LA_MODE_T, archive_entry_filetype, (struct archive_entry *en), (en)) \
