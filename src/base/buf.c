@@ -56,7 +56,7 @@ bool buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, ap);
 	bool good = n >= 0 && buf_reserve(b, (size_t)n);
-	if (good) {
+	if (good && n) {	/* an empty text into an empty buffer has no memory to write its NUL to */
 		/* The spare byte behind cap takes the NUL. */
 		vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, again);
 		b->n += (size_t)n;

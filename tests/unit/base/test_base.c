@@ -90,6 +90,9 @@ static void limits(void **state)
 	assert_true(buf_puts(&b, "0123456789"));
 	assert_false(buf_putc(&b, 'x'));
 	assert_int_equal(buf_ok(&b, "thing", &e), ERR_LIMIT);
+	AUTO_BUF empty = BUF(10);
+	assert_true(buf_printf(&empty, "%s", "") && empty.n == 0);
+	assert_true(buf_printf(&empty, "%d", 7) && slice_eqs(buf_slice(&empty), "7"));
 	AUTO_ARENA a = ARENA(64 * KIB);
 	assert_non_null(arena_alloc(&a, 20000));
 	assert_null(arena_alloc(&a, 60000));
