@@ -57,6 +57,8 @@ struct advisory_db {
 	struct advisory_status status;
 };
 
+/* Waits for the lock file DIR/NAME; the lock goes with the descriptor. */
+[[nodiscard]] enum err_code db_lock(const char *dir, const char *name, int *ret_fd, struct err *e);
 /* The database in an open file; the descriptor stays the caller's. */
 [[nodiscard]] enum err_code db_open_fd(int fd, struct advisory_db **ret, struct err *e);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static uint64_t le64(const uint8_t *p)
 {
@@ -132,7 +133,7 @@ static enum err_code check(struct advisory_db *db, struct err *e)
 	if (all.n < DB_HEADER || memcmp(all.p, DB_MAGIC, 8))
 		return damaged(e, "no header");
 	if (le32(all.p + 8) != DB_VERSION)
-		return err_set(e, ERR_FORMAT, 0, "the advisory database has format %u and this pabean reads %d; run `pabean db update`", le32(all.p + 8), DB_VERSION);
+		return err_set(e, ERR_FORMAT, 0, "the advisory database has format %u and this pabean reads %d; remove it and run `pabean db update`", le32(all.p + 8), DB_VERSION);
 	uint64_t index_at = le64(all.p + 32), index_bytes = le64(all.p + 40), table;
 	if (le64(all.p + 64) != db_sum(slice_upto(all, 64)))
 		return damaged(e, "header");
@@ -272,13 +273,25 @@ enum err_code db_seek(struct advisory_db *db, struct slice key, struct db_iter *
 	return OK;
 }
 
+/* Who reads from end to end would have the whole file resident: what lies behind is given back to the page cache. */
+static void drop_behind(const struct db_iter *it, const uint8_t *before)
+{
+	enum { STEP = 16 << 20 };
+	const uint8_t *base = it->db->map.bytes.p;
+	uint64_t from = (uint64_t)(before - base) / STEP, to = (uint64_t)(it->bytes.p - base) / STEP;
+	if (to == from + 1)
+		madvise((void *)(base + from * STEP), STEP, MADV_DONTNEED);
+}
+
 enum err_code db_next(struct db_iter *it, struct row *ret, bool *ret_more, struct err *e)
 {
 	*ret_more = false;
 	if (it->row >= it->n_rows) {
 		if (it->block + 1 >= it->db->n_blocks)
 			return OK;
+		const uint8_t *before = it->bytes.p;
 		TRY(load_block(it, it->block + 1, e));
+		drop_behind(it, before);
 	}
 	TRY(row_at(it, it->row, ret, e));
 	it->row++;

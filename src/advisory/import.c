@@ -263,11 +263,10 @@ static enum err_code import_to(const char *dir, struct import_job *job, const st
 	return os_atomic_commit(&out, e);
 }
 
-/* One import at a time: the second waits, then merges with the first one's result. */
-static enum err_code lock_dir(const char *dir, int *ret_fd, struct err *e)
+enum err_code db_lock(const char *dir, const char *name, int *ret_fd, struct err *e)
 {
 	AUTO_BUF path = BUF(4096);
-	buf_printf(&path, "%s/.lock", dir);
+	buf_printf(&path, "%s/%s", dir, name);
 	TRY(buf_ok(&path, "the database's path", e));
 	AUTO_FD fd = open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
@@ -285,7 +284,7 @@ static enum err_code import_inputs(const char *dir, struct inputs *in, const str
 	AUTO_FD lock = -1;
 	struct advisory_db *old = NULL;
 	TRY(os_mkdirs(dir, 0755, e));
-	TRY(lock_dir(dir, &lock, e));
+	TRY(db_lock(dir, ".lock", &lock, e));	/* one import at a time: the second waits, then merges with the first one's result */
 	enum err_code rc = advisory_db_open(dir, &old, e);
 	if (rc != OK && rc != ERR_NOT_FOUND)
 		return rc;
@@ -306,6 +305,18 @@ static enum err_code import_inputs(const char *dir, struct inputs *in, const str
 	return rc;
 }
 
+/* Lists that came from elsewhere than the last update: what it fetched is no longer what the database holds. */
+static void forget_etags(const char *dir, const struct advisory_import_stats *s)
+{
+	const char *const names[] = { s->kev ? "download/.kev/kev.json.etag" : NULL, s->epss ? "download/.epss/epss.csv.gz.etag" : NULL };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char *path = NULL;
+		if (names[i] && asprintf(&path, "%s/%s", dir, names[i]) >= 0)
+			unlink(path);
+		free(path);
+	}
+}
+
 enum err_code advisory_db_import(const char *dir, const char *const *paths, size_t n, const struct advisory_import_options *o,
 				 struct advisory_import_stats *ret, struct err *e)
 {
@@ -317,6 +328,8 @@ enum err_code advisory_db_import(const char *dir, const char *const *paths, size
 		rc = err_set(e, ERR_NOT_FOUND, 0, "there is nothing to import: no .zip, .json, .csv or .gz file");
 	if (rc == OK)
 		rc = import_inputs(dir, &in, o, ret, e);
+	if (rc == OK)
+		forget_etags(dir, ret);
 	inputs_close(&in);
 	return rc;
 }

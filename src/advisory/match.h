@@ -42,7 +42,7 @@ struct hit {
 	struct record record;
 	struct slice_list aliases;
 };
-struct hit_list { struct hit *items; size_t n, cap; };
+struct hit_list { struct hit *items; size_t n, cap; uint32_t *slots; size_t n_slots; };	/* slots: 1 + index by hash of the subject, 0 free */
 /* The hits of a package, one per subject. */
 [[nodiscard]] enum err_code match_package(struct matcher *m, const struct package *p, struct hit_list *ret, struct err *e);
 /* One finding per hit. */

@@ -12,14 +12,40 @@ enum err_code db_get(struct advisory_db *db, struct slice key, struct row *ret, 
 	return OK;
 }
 
+/* The slot of that subject, or the free one where it belongs. */
+static uint32_t *hit_slot(const struct hit_list *hits, struct slice subject)
+{
+	size_t i = slice_hash(subject) & (hits->n_slots - 1);
+	while (hits->slots[i] && !slice_eq(hits->items[hits->slots[i] - 1].subject, subject))
+		i = (i + 1) & (hits->n_slots - 1);
+	return &hits->slots[i];
+}
+
+static bool hits_grow(struct matcher *m, struct hit_list *hits)
+{
+	size_t n = hits->n_slots ? hits->n_slots * 4 : 64;
+	uint32_t *slots = arena_calloc(&m->scratch, n, sizeof(*slots));
+	if (!slots)
+		return false;
+	hits->slots = slots;
+	hits->n_slots = n;
+	for (size_t i = 0; i < hits->n; i++)
+		*hit_slot(hits, hits->items[i].subject) = (uint32_t)(i + 1);
+	return true;
+}
+
 static struct hit *hit_for(struct matcher *m, struct hit_list *hits, struct slice subject)
 {
-	for (size_t i = 0; i < hits->n; i++)
-		if (slice_eq(hits->items[i].subject, subject))
-			return &hits->items[i];
+	if (2 * hits->n >= hits->n_slots && !hits_grow(m, hits))
+		return NULL;
+	uint32_t *slot = hit_slot(hits, subject);
+	if (*slot)
+		return &hits->items[*slot - 1];
 	struct hit *h = hits->n < MAX_HITS ? ARENA_PUSH(&m->scratch, hits) : NULL;
-	if (h)
+	if (h) {
 		h->subject = subject;
+		*slot = (uint32_t)hits->n;
+	}
 	return h;
 }
 

@@ -108,9 +108,11 @@ static enum err_code fetch(struct update *u, struct download *d, const char *par
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return err_set(e, ERR_IO, errno, "open '%s'", part);
 	read_etag(d->path, ".part.etag", have);
-	uint64_t offset = have[0] ? (uint64_t)st.st_size : 0;
-	struct net_request q = { .url = d->url, .if_none_match = d->known && d->etag[0] && !offset ? d->etag : NULL, .offset = offset,
-				 .if_range = offset ? have : NULL };
+	/* fetched to its end by an update that did not get to import it */
+	bool whole = have[0] && access(d->path, R_OK) == 0;
+	uint64_t offset = have[0] && !whole ? (uint64_t)st.st_size : 0;
+	const char *unless = whole ? have : d->known && d->etag[0] && !offset ? d->etag : NULL;
+	struct net_request q = { .url = d->url, .if_none_match = unless, .offset = offset, .if_range = offset ? have : NULL };
 	if (net_open(u->client, &q, &r, &body, e) != OK) {
 		*ret_again = offset > 0 && e->code == ERR_NET;
 		if (*ret_again && ftruncate(fd, 0) != 0)
@@ -118,7 +120,9 @@ static enum err_code fetch(struct update *u, struct download *d, const char *par
 		return e->code;
 	}
 	if (r->status == 304) {
-		d->outcome = OUTCOME_UNCHANGED;
+		d->outcome = whole ? OUTCOME_FETCHED : OUTCOME_UNCHANGED;
+		if (whole)
+			memcpy(d->etag, have, sizeof(have));
 		return OK;
 	}
 	if (r->status == 416 && offset) {	/* nothing is left of it, or it became shorter: anew */
@@ -139,12 +143,25 @@ static enum err_code fetch(struct update *u, struct download *d, const char *par
 	}
 	if (ftruncate(fd, (off_t)offset) != 0 || lseek(fd, (off_t)offset, SEEK_SET) < 0)
 		return err_set(e, ERR_IO, errno, "resume '%s'", part);
+	unlink(d->path);	/* it is not what the ETag will say */
 	TRY(write_etag(d->path, ".part.etag", d->etag, e));
 	TRY(save(u, body, fd, offset, e));
 	if (rename(part, d->path) != 0)
 		return err_set(e, ERR_IO, errno, "rename '%s'", part);
 	d->outcome = OUTCOME_FETCHED;
 	return OK;
+}
+
+/* Removes what was fetched, and what an update that ended early left of it. The ETag of what was imported stays. */
+static void forget(const struct download *d)
+{
+	static const char *const ends[] = { "", ".part", ".part.etag" };
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		char *name = beside(d->path, ends[i]);
+		if (name)
+			unlink(name);
+		free(name);
+	}
 }
 
 static enum err_code download_one(struct update *u, struct download *d, struct err *e)
@@ -157,9 +174,9 @@ static enum err_code download_one(struct update *u, struct download *d, struct e
 	enum err_code rc = fetch(u, d, part, &again, e);
 	if (again)
 		rc = fetch(u, d, part, &again, e);
-	if (d->outcome == OUTCOME_UNCHANGED || d->outcome == OUTCOME_MISSING)
-		unlink(part);
 	free(part);
+	if (d->outcome == OUTCOME_UNCHANGED || d->outcome == OUTCOME_MISSING)
+		forget(d);
 	if (rc == ERR_CANCELLED)
 		return rc;
 	return rc == OK ? OK : err_prefix(e, "fetch %s from %s", d->name, net_url_origin(d->url, where, sizeof(where)));
@@ -230,11 +247,12 @@ static enum err_code add(struct update *u, const char *name, const char *file, c
 	return OK;
 }
 
-static bool has_ecosystem(const struct advisory_status *s, const char *name)
+/* Whether what the database holds came from there: an import from elsewhere may have replaced it since. */
+static bool has_ecosystem(const struct advisory_status *s, const char *name, const char *source)
 {
 	for (size_t i = 0; i < s->n_ecosystems; i++)
 		if (slice_eqs(s->ecosystems[i].name, name))
-			return true;
+			return slice_eqs(s->ecosystems[i].source, source);
 	return false;
 }
 
@@ -250,7 +268,7 @@ static enum err_code add_ecosystem(struct update *u, const char *source, const c
 	net_url_escape(&url, slice_str(name));
 	buf_puts(&url, "/all.zip");
 	TRY(buf_ok(&url, "the URL", e));
-	return add(u, name, "all.zip", buf_cstr(&url), has_ecosystem(s, name), optional, e);
+	return add(u, name, "all.zip", buf_cstr(&url), has_ecosystem(s, name, source), optional, e);
 }
 
 static enum err_code list_downloads(struct update *u, const struct advisory_update_options *o, const struct advisory_status *s, struct err *e)
@@ -280,22 +298,20 @@ static enum err_code import_fetched(struct update *u, const struct advisory_upda
 	if (missing == u->n)
 		return err_set(e, ERR_NOT_FOUND, 0, "the source has none of the ecosystems (status 404)");
 	io.refresh = true;	/* that nothing changed is news, too: the database is as of now */
-	if (n || missing < u->n)
-		TRY(advisory_db_import(u->dir, paths, n, &io, &stats, e));
+	enum err_code rc = n || missing < u->n ? advisory_db_import(u->dir, paths, n, &io, &stats, e) : OK;
 	for (size_t i = 0; i < u->n; i++) {
 		const struct download *d = &u->items[i];
 		stats.unchanged += d->outcome == OUTCOME_UNCHANGED;
 		if (d->outcome != OUTCOME_FETCHED)
 			continue;
-		unlink(d->path);
-		TRY(write_etag(d->path, ".etag", d->etag, e));
-		char *part = beside(d->path, ".part.etag");
-		if (part)
-			unlink(part);
-		free(part);
+		if (rc != ERR_CANCELLED)
+			forget(d);
+		if (rc == OK)
+			rc = write_etag(d->path, ".etag", d->etag, e);
 	}
-	*ret = stats;
-	return OK;
+	if (rc == OK)
+		*ret = stats;
+	return rc;
 }
 
 static enum err_code update_run(struct update *u, const struct advisory_update_options *o, struct advisory_import_stats *ret, struct err *e)
@@ -303,6 +319,8 @@ static enum err_code update_run(struct update *u, const struct advisory_update_o
 	static const struct net_options standard;
 	struct advisory_db *db = NULL;
 	struct advisory_status s = { 0 };
+	AUTO_FD lock = -1;
+	TRY(db_lock(u->dir, ".update.lock", &lock, e));	/* two updates would write the same part files */
 	enum err_code rc = advisory_db_open(u->dir, &db, e);
 	if (rc != OK && rc != ERR_NOT_FOUND)
 		return rc;

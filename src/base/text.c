@@ -82,9 +82,24 @@ char *text_escape_to(char *dst, size_t cap, struct slice s)
 	return dst;
 }
 
+/* How many bytes at the start stand in JSON as they are; plain ASCII only. */
+static size_t json_plain(struct slice s)
+{
+	size_t n = 0;
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 bool text_json_escape(struct buf *out, struct slice s)
 {
 	while (s.n) {
+		size_t plain = json_plain(s);
+		if (plain) {
+			buf_put(out, s.p, plain);
+			s = slice_from(s, plain);
+			continue;
+		}
 		uint32_t cp = 0;
 		unsigned n = text_utf8_next(s, &cp);
 		if (!n) {
