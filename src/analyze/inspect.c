@@ -93,6 +93,8 @@ static bool may_run(const struct file_view *v)
 {
 	if (v->cls == FILE_SCRIPT || v->cls == FILE_ELF || v->cls == FILE_ELF_LIB)
 		return true;
+	if (slice_has_suffix(v->path, SL("/package.json")))	/* "postinstall": "sh setup" */
+		return true;
 	return (v->cls == FILE_CONFIG || v->cls == FILE_TEXT) && slice_find_byte(slice_upto(v->content, 256 * KIB), '/') >= 0;
 }
 

@@ -235,7 +235,7 @@ static enum err_code judge_layer_file(struct collect *c, const struct effective_
 	size_t mid = from;
 	while (mid < to && !p->facts[mid].fact.inner.n)
 		mid++;
-	bool odd = at->entry.kind != ENTRY_FILE || at->entry.mode & 06000 || at->entry.caps.n;
+	bool odd = at->entry.kind != ENTRY_FILE || at->entry.mode & 06000 || at->entry.caps.n || slice_eqs(p->path, "etc/ld.so.preload");
 	if (mid > from || at->entry.sha256.n || odd)
 		TRY(judge_group(c, p, at, &f, from, mid, e));
 	while (mid < to) {

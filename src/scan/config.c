@@ -48,10 +48,76 @@ static void put_list(struct buf *tar, const char *name, const struct slice_list 
 	put_file(tar, name, buf_slice(&text));
 }
 
-/* ["sh","-c","script"] runs the script: give it as such. Otherwise the words of one command. */
+static bool is_shell(struct slice word)
+{
+	static const char *const shells[] = { "sh", "bash", "dash", "ash", "ksh", "zsh" };
+	struct slice name = slice_from(word, (size_t)(slice_rfind_byte(word, '/') + 1));
+	for (size_t i = 0; i < ARRAY_LEN(shells); i++)
+		if (slice_eqs(name, shells[i]))
+			return true;
+	return false;
+}
+
+/* ["sh","-c","script"] runs the script: its index, 0 if there is none. Options may be joined ("-ec") and stand before the shell's -c. */
+static size_t script_index(const struct slice_list *argv)
+{
+	size_t i = 0;
+	while (i < argv->n && i < 8 && !is_shell(argv->items[i]))
+		i++;
+	for (i++; i + 1 < argv->n; i++) {
+		struct slice w = argv->items[i];
+		if (w.n < 2 || (w.p[0] != '-' && w.p[0] != '+'))
+			return 0;
+		if (w.p[0] == '-' && w.p[1] != '-' && slice_find_byte(w, 'c') > 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Otherwise the words of one command. */
 static void put_command(struct buf *tar, const char *name, const struct slice_list *argv)
 {
+	AUTO_BUF text = BUF(CONFIG_TEXT_BYTES);
+	size_t script = script_index(argv);
+	if (script) {	/* what stands before the shell starts it; what follows the script are its arguments, which it may run */
+		for (size_t i = 0; i < argv->n; i++) {
+			if (i == script || (i < script && argv->items[i].n && (is_shell(argv->items[i]) || argv->items[i].p[0] == '-')))
+				continue;
+			buf_put_slice(&text, argv->items[i]);
+			buf_putc(&text, i + 1 == argv->n ? '\n' : ' ');
+		}
+		if (text.n && text.p[text.n - 1] == ' ')
+			text.p[text.n - 1] = '\n';
+		buf_put_slice(&text, argv->items[script]);
+		buf_putc(&text, '\n');
+		put_file(tar, name, buf_slice(&text));
+		return;
+	}
 	put_list(tar, name, argv, " ");
+}
+
+/* ["CMD", words...] or ["CMD-SHELL", script]. */
+static void put_healthcheck(struct buf *tar, const struct slice_list *test)
+{
+	struct slice_list rest = *test;
+	bool marked = test->n && (slice_eqs(test->items[0], "CMD") || slice_eqs(test->items[0], "CMD-SHELL"));
+	if (marked) {
+		rest.items++;
+		rest.n--;
+	}
+	put_command(tar, "config:Healthcheck", &rest);
+}
+
+/* Instructions for images built on this one: RUN's text is a script. */
+static void put_on_build(struct buf *tar, const struct slice_list *list)
+{
+	AUTO_BUF text = BUF(CONFIG_TEXT_BYTES);
+	for (size_t i = 0; i < list->n; i++) {
+		struct slice s = slice_trim(list->items[i]);
+		buf_put_slice(&text, slice_has_prefix(s, SL("RUN ")) ? slice_trim(slice_from(s, 4)) : s);
+		buf_putc(&text, '\n');
+	}
+	put_file(tar, "config:OnBuild", buf_slice(&text));
 }
 
 static void put_labels(struct buf *tar, const struct image_config *c)
@@ -89,8 +155,8 @@ enum err_code config_inspect(struct scan_engine *s, const struct oci_image *img,
 	put_command(&tar, "config:Entrypoint", &c->entrypoint);
 	put_command(&tar, "config:Cmd", &c->cmd);
 	put_list(&tar, "config:Env", &c->env, "\n");
-	put_command(&tar, "config:Healthcheck", &c->healthcheck);
-	put_list(&tar, "config:OnBuild", &c->on_build, "\n");
+	put_healthcheck(&tar, &c->healthcheck);
+	put_on_build(&tar, &c->on_build);
 	put_command(&tar, "config:Shell", &c->shell);
 	put_labels(&tar, c);
 	put_history(&tar, c);

@@ -253,6 +253,11 @@ static enum err_code compute(struct reach *r, const struct facts_file *pseudo, c
 	for (int l = 0; l < r->n_layers; l++)
 		for (size_t i = 0; r->files[l] && i < ARRAY_LEN(root_dirs); i++)
 			TRY(add_root_dir(r, l, slice_str(root_dirs[i]), e));
+	/* What npm runs at the start and after an installation. */
+	struct slice own = arena_printf(r->a, "%.*s/package.json", (int)MIN(r->workdir.n, (size_t)4096), (const char *)r->workdir.p);
+	bool found;
+	if (own.p)
+		TRY(add_path(r, own, 1, &found, e));
 	for (; r->next < r->n; r->next++) {
 		struct reached f = r->items[r->next];
 		if (f.depth < MOST_DEPTH)

@@ -17,6 +17,9 @@ static const struct judge_text writable = { "file.world-writable", KIND_MISCONFI
 static const struct judge_text device = { "file.device-node", KIND_MISCONFIGURATION, SEV_LOW, "Device nodes in the image",
 	"The image ships device nodes beside the usual ones of /dev. In a privileged container they reach the host's devices.",
 	"Remove them; the runtime makes the devices that a container needs." };
+static const struct judge_text preload = { "file.preload", KIND_MISCONFIGURATION, SEV_MEDIUM, "A library is loaded into every program",
+	"/etc/ld.so.preload names libraries that the loader puts into each program of the container: a usual place to hide processes and files.",
+	"Check that the libraries are the ones you expect; no distribution ships this file." };
 static const struct judge_text modified = { "integrity.package-file-modified", KIND_INTEGRITY, SEV_HIGH, "Programs differ from their package",
 	"A package of the distribution claims these files, but their content is not what the package brought. They were replaced or changed "
 	"after the installation.",
@@ -121,6 +124,8 @@ enum err_code judge_entry(struct threat_judge *j, const struct judge_file *f, st
 		return note(j, &device, f, e);
 	if (en->kind != ENTRY_FILE && en->kind != ENTRY_HARDLINK)
 		return OK;
+	if (slice_eqs(f->path, "etc/ld.so.preload") && en->size)
+		TRY(note(j, &preload, f, e));
 	TRY(judge_mode(j, f, e));
 	return judge_owner(j, f, e);
 }

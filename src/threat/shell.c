@@ -104,6 +104,14 @@ static void here_document(struct shell *sh)
 	}
 }
 
+/* Programs that run what comes from standard input. */
+static bool reads_code(struct slice program)
+{
+	struct slice name = slice_from(program, (size_t)(slice_rfind_byte(program, '/') + 1));
+	return slice_has_suffix(name, SL("sh")) || slice_has_prefix(name, SL("python")) || slice_eqs(name, "perl") || slice_eqs(name, "node") ||
+	       slice_eqs(name, "php") || slice_eqs(name, "ruby");
+}
+
 /* At '<' or '>', file descriptor numbers before it already taken as part of a word. */
 static void redirection(struct shell *sh)
 {
@@ -151,6 +159,8 @@ static void redirection(struct shell *sh)
 		sh->append = append;
 	} else {
 		sh->in = shell_get(&sh->w->files, sh->words[before].text);
+		if (before && reads_code(sh->words[0].text))
+			refs_add(sh->w->refs, 's', sh->words[before].text);
 	}
 }
 

@@ -203,7 +203,7 @@ def scan(*args, stdin=None, fmt='json', cache=None, timeout=300, text=None, what
     timer.cancel()
     p.returncode = 0
     r.status = os.waitstatus_to_exitcode(status)
-    r.peak = usage.ru_maxrss // 1024     # of the largest process
+    r.peak = usage.ru_maxrss // 1024     # of the largest process; never less than this program's own at the start
     peaks.append((r.peak, what or args[-1]))
     out.seek(0)
     err.seek(0)
