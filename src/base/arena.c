@@ -101,12 +101,15 @@ char *arena_strdup(struct arena *a, const char *s) { return arena_slice_cstr(a, 
 
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char brief[256];	/* most are: formatted once only */
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(brief, sizeof(brief), fmt, ap);
 	char *p = n >= 0 ? arena_alloc(a, (size_t)n + 1) : NULL;
-	if (p)
+	if (p && (size_t)n < sizeof(brief))
+		memcpy(p, brief, (size_t)n + 1);
+	else if (p)
 		vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	va_end(ap);
