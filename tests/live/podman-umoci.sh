@@ -16,7 +16,7 @@ check "after umoci gc" scan oci:lay:two
 
 pod() { podman --root "$work/store" --runroot "$work/runroot" --storage-driver vfs --events-backend file "$@" >"$work/podman" 2>&1; }
 if ! pod pull oci:lay:two; then
-	echo "skip - podman's archives: podman does not work here"
+	echo "skip - podman's archives: podman does not work here: $(tail -1 "$work/podman" | cut -c1-200)"
 	exit 0
 fi
 id=$(podman --root "$work/store" --runroot "$work/runroot" --storage-driver vfs images -q --no-trunc | head -1)

@@ -101,7 +101,7 @@ def order_dpkg(a, b, guess):
     """One process a pair when the guess is right."""
     first = {"<": "lt", "=": "eq", ">": "gt"}.get(guess, "lt")
     for op in [first] + [o for o in ("lt", "eq", "gt") if o != first]:
-        p = subprocess.run(["dpkg", "--compare-versions", a, op, b], stderr=subprocess.PIPE, close_fds=False)
+        p = subprocess.run(["dpkg", "--compare-versions", "--", a, op, b], stderr=subprocess.PIPE, close_fds=False)
         # a version that begins with a letter is taken with a warning
         wrong = [w for w in p.stderr.decode().splitlines() if "bad syntax" in w and "start with digit" not in w]
         if p.returncode > 1 or wrong:
