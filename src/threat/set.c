@@ -153,15 +153,16 @@ enum err_code threat_set_load(struct slice bytes, struct threat_set **ret, struc
 	struct threat_set *set;
 	TRY(threat_library_load(e));
 	if (!slice_eqs(rd_bytes(&r, 64), threat_pattern_digest_text))
-		return err_set(e, ERR_FORMAT, 0, "load patterns: made by another version");
+		return err_set(e, ERR_FORMAT, 0, "load patterns: damaged or made by another version; remove the patterns-* files of the cache directory");
 	struct slice db = rd_bytes(&r, rd_le64(&r));
 	if (r.bad)
-		return err_set(e, ERR_FORMAT, 0, "load patterns: cut short");
+		return err_set(e, ERR_FORMAT, 0, "load patterns: cut short; remove the patterns-* files of the cache directory");
 	TRY(set_new(&set, e));
 	hs_error_t rc = hs_deserialize_database((const char *)db.p, db.n, &set->stream);
 	if (rc != HS_SUCCESS) {
 		threat_set_free(set);
-		return err_set(e, ERR_FORMAT, 0, "load patterns: damaged or made for another processor (vectorscan error %d)", rc);
+		return err_set(e, ERR_FORMAT, 0, "load patterns: damaged or made for another processor (vectorscan error %d); remove the "
+			       "patterns-* files of the cache directory", rc);
 	}
 	*ret = set;
 	return OK;
