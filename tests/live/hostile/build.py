@@ -10,6 +10,11 @@ work = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, work, ignore_errors=True)
 OCI = 'application/vnd.oci.image.'
 MANIFEST, INDEX, CONFIG, LAYER = OCI + 'manifest.v1+json', OCI + 'index.v1+json', OCI + 'config.v1+json', OCI + 'layer.v1.tar'
+# Shifted by one, so that the tests themselves scan clean.
+REVERSE, WALLET, POOL = (''.join(chr(ord(c) - 1) for c in s) for s in (
+    "cbti!.j!?'!0efw0udq0314/1/224/:05555!1?'2",
+    '55BGGr6lTjHCp[5ONExZuO29pcd9BfnT44ECMXt4I8puYgu4YksqEuRHw8TrTtbCZCc:9vOcs3WCCFu8g3xgo4SWHRCFQ4B',
+    'tusbuvn,udq;00qppm/tvqqpsuyns/dpn;4444'))
 failures = 0
 peaks = []
 

