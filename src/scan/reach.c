@@ -1,7 +1,7 @@
 #include "reach.h"
 #include <stdlib.h>
 
-enum { MOST_FILES = 1024, MOST_DEPTH = 8, MOST_ROOT_FACTS = 2000, MOST_WORDS = 4096 };
+enum { MOST_FILES = 1024, MOST_DEPTH = 8, MOST_ROOT_FACTS = 2000, MOST_WORDS = 4096, ASKED = 4 * MOST_WORDS };
 
 struct reached { int layer; struct slice path; unsigned depth; };
 
@@ -15,6 +15,7 @@ struct reach {
 	struct reached *items;
 	size_t n, next;
 	unsigned words;
+	uint64_t asked[ASKED];		/* hashes of references that were followed before: scripts name the same programs over and over */
 	struct reach_missing_list missing;
 };
 
@@ -91,12 +92,28 @@ static struct slice dir_of(struct slice path)
 	return at < 0 ? SL("") : slice_upto(path, (size_t)at);
 }
 
+/* True when this reference was followed already. The table is four times what may be followed, so a free place is always near. */
+static bool asked_before(struct reach *r, struct slice item, struct slice from)
+{
+	bool anywhere = slice_find_byte(item, '/') < 0 && item.p[0] == 'x';	/* looked for in PATH, whoever asks */
+	uint64_t h = (slice_hash(item) ^ (anywhere ? 0 : slice_hash(from) * 31)) | 1;
+	for (size_t i = h % ASKED, left = 64; left; i = (i + 1) % ASKED, left--) {
+		if (r->asked[i] == h)
+			return true;
+		if (!r->asked[i]) {
+			r->asked[i] = h;
+			return false;
+		}
+	}
+	return false;
+}
+
 static enum err_code add_refs(struct reach *r, struct slice refs, struct slice from, unsigned depth, struct err *e)
 {
 	struct slice item;
 	bool found;
 	while (fact_list_next(&refs, &item)) {
-		if (item.n < 3 || item.p[1] != ':')
+		if (item.n < 3 || item.p[1] != ':' || asked_before(r, item, from))
 			continue;
 		struct slice word = slice_from(item, 2);
 		uint8_t kind = item.p[0];

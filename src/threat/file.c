@@ -79,6 +79,8 @@ static enum err_code confirm_limit(struct file_judge *j, struct err *e)
 
 enum err_code judge_hits(struct file_judge *j, const struct view *v, const struct threat_hit *hits, size_t n, struct err *e)
 {
+	if (!n)
+		return OK;
 	struct looked *last = arena_calloc(j->a, SIGN_SET_MAX, sizeof(*last));
 	TRY(arena_ok(j->a, "matched signs", e));
 	for (size_t i = 0; i < n; i++) {
