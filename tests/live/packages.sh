@@ -46,11 +46,12 @@ dpkg_here() {
 }
 
 debootstrapped() {
-	if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null || [ -n "${SANITIZED:-}" ] ||
-	   ! timeout 400 debootstrap --variant=minbase bookworm root >debootstrap.log 2>&1; then
-		echo "skip - debootstrap: not here, not root, no network, or the run with sanitizers"
-		return
-	fi
+	local why=
+	[ -z "${SANITIZED:-}" ] || why="too slow with sanitizers"
+	command -v debootstrap >/dev/null || why="not here"
+	[ "$(id -u)" = 0 ] || why="not root"
+	[ -n "$why" ] || timeout 400 debootstrap --variant=minbase bookworm root >debootstrap.log 2>&1 || why="does not work here: $(tail -1 debootstrap.log)"
+	[ -z "$why" ] || { echo "skip - debootstrap: $why"; return; }
 	dpkg_list root >want
 	listed root deb >got
 	same "a debootstrap image as dpkg-query lists it" 50
