@@ -34,7 +34,7 @@ static void writer_free(struct facts_writer *w)
 	for (unsigned i = 0; i < SECTION_COUNT; i++)
 		fact_sorter_free(&w->sorters[i]);
 	if (w->out.path)
-		os_atomic_abort(&w->out);
+		os_atomic_abort(&w->out);	/* w->fd is its descriptor */
 	else
 		fd_close(&w->fd);
 	free(w->source_set);
@@ -219,8 +219,11 @@ enum err_code facts_writer_finish(struct facts_writer *w, struct facts_file **re
 		if (fd < 0)
 			code = err_set(e, ERR_IO, errno, "keep the facts file open");
 	}
-	if (code == OK && w->out.path)
+	if (code == OK && w->out.path) {
+		w->out.cache = true;
+		w->fd = -1;	/* the commit closes it, whatever comes of it */
 		code = os_atomic_commit(&w->out, e);
+	}
 	if (code == OK)
 		code = facts_file_open_fd(fd, "facts", ret, e);
 	fd_close(&fd);

@@ -122,7 +122,7 @@ enum err_code os_atomic_commit(struct os_atomic *f, struct err *e)
 {
 	enum err_code r = OK;
 	if (!f->direct) {
-		if (fsync(f->fd) != 0)
+		if (!f->cache && fsync(f->fd) != 0)
 			r = err_set(e, ERR_IO, errno, "write '%.200s' to disk", f->path);
 		else if (!f->tmp && link_tmp(f) != 0)
 			r = err_set(e, ERR_IO, errno, "name the new '%.200s'", f->path);
@@ -132,7 +132,7 @@ enum err_code os_atomic_commit(struct os_atomic *f, struct err *e)
 	if (r == OK) {
 		free(f->tmp);
 		f->tmp = NULL;
-		if (!f->direct)
+		if (!f->direct && !f->cache)
 			sync_dir(f->path);
 	}
 	os_atomic_abort(f);

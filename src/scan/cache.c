@@ -87,6 +87,7 @@ void identity_remember(struct scan_engine *s, const struct oci_file_identity *id
 	/* A failure costs a hash next time, nothing else. */
 	if (s->o.no_cache || identity_path(s, id, &path, &e) != OK || os_atomic_open(buf_cstr(&path), 0600, &out, &e) != OK)
 		return;
+	out.cache = true;	/* a torn record is too short */
 	if (os_write_all(out.fd, &rec, sizeof(rec), "remember a digest", &e) == OK && os_atomic_commit(&out, &e) != OK)
 		engine_log(s, SCAN_LOG_INFO, "%s", e.msg);
 }

@@ -27,7 +27,12 @@ void os_unmap(struct os_map *m);
 
 /* A file that appears under its name only when committed: an unnamed file (or a temporary name beside it), fsync, rename. A link is
  * followed; what exists and is no regular file (/dev/null, a pipe) is written to directly. Write to fd; the rest is private. */
-struct os_atomic { int fd; char *path, *tmp; bool open, direct; };
+struct os_atomic {
+	int fd;
+	char *path, *tmp;
+	bool open, direct;
+	bool cache;	/* may be set before the commit: not worth waiting for the disk; a torn file is found by its own checks */
+};
 [[nodiscard]] enum err_code os_atomic_open(const char *path, mode_t mode, struct os_atomic *ret, struct err *e);
 [[nodiscard]] enum err_code os_atomic_commit(struct os_atomic *f, struct err *e);	/* also on failure f is closed and the temporary gone */
 void os_atomic_abort(struct os_atomic *f);	/* takes a committed or zeroed one, too */
