@@ -2,7 +2,7 @@
 #pragma once
 #include "facts_file.h"
 
-enum { BLOCK_BYTES = 16 << 10 };
+enum { BLOCK_BYTES = 4 << 10 };	/* what a look-up of one path decodes half of on average */
 
 struct block_ref {
 	uint64_t offset;	/* in the file the blocks were written to */
