@@ -184,7 +184,7 @@ static bool skip_path(struct collect *c, struct slice path)
 }
 
 /* The facts [from, to) of p, all of one layer and one inner path, judged. */
-static enum err_code judge_group(struct collect *c, const struct effective_path *p, const struct at_layer *at, struct judge_file *f, size_t from,
+enum err_code collect_judge_group(struct collect *c, const struct effective_path *p, const struct at_layer *at, struct judge_file *f, size_t from,
 				 size_t to, struct err *e)
 {
 	size_t n = 0;
@@ -237,13 +237,13 @@ static enum err_code judge_layer_file(struct collect *c, const struct effective_
 		mid++;
 	bool odd = at->entry.kind != ENTRY_FILE || at->entry.mode & 06000 || at->entry.caps.n || slice_eqs(p->path, "etc/ld.so.preload");
 	if (mid > from || at->entry.sha256.n || odd)
-		TRY(judge_group(c, p, at, &f, from, mid, e));
+		TRY(collect_judge_group(c, p, at, &f, from, mid, e));
 	while (mid < to) {
 		size_t end = mid;
 		f.inner = p->facts[mid].fact.inner;
 		while (end < to && slice_eq(p->facts[end].fact.inner, f.inner))
 			end++;
-		TRY(judge_group(c, p, at, &f, mid, end, e));
+		TRY(collect_judge_group(c, p, at, &f, mid, end, e));
 		mid = end;
 	}
 	return OK;
@@ -360,51 +360,6 @@ static enum err_code visit(void *arg, const struct effective_path *p, struct err
 	return OK;
 }
 
-static enum err_code judge_config(struct collect *c, const struct facts_file *pseudo, struct err *e)
-{
-	/* The config's pseudo files, one "layer" of their own. */
-	struct facts_cursor cur;
-	struct fact fact;
-	struct effective_path p = { 0 };
-	struct layer_fact *list = NULL;
-	AUTO_BUF path = BUF(MIB);
-	enum err_code code = OK;
-	enum { MOST = 100000 };
-	facts_cursor_init(&cur, pseudo, SECTION_OTHERS);
-	bool more = true;
-	while (code == OK && more) {
-		code = facts_cursor_next(&cur, &fact, e);
-		more = code == OK;
-		if (code == ERR_NOT_FOUND)
-			code = OK;
-		if (p.n_facts && (!more || !slice_eq(fact.path, buf_slice(&path)))) {
-			struct judge_file f = { .layer = -1, .path = buf_slice(&path), .reachable = true };
-			p.facts = list;
-			p.path = buf_slice(&path);
-			if (code == OK)
-				code = judge_group(c, &p, NULL, &f, 0, p.n_facts, e);
-			p.n_facts = 0;
-		}
-		if (!more || code != OK)
-			break;
-		if (!p.n_facts) {
-			buf_clear(&path);
-			buf_put_slice(&path, fact.path);
-		}
-		struct layer_fact *grown = p.n_facts < MOST ? reallocarray(list, p.n_facts + 1, sizeof(*list)) : NULL;
-		if (!grown) {
-			code = err_set(e, ERR_LIMIT, 0, "too many facts about the image's config");
-			break;
-		}
-		list = grown;
-		fact.path = buf_slice(&path);
-		list[p.n_facts++] = (struct layer_fact){ -1, fact };
-	}
-	free(list);
-	facts_cursor_free(&cur);
-	return code;
-}
-
 enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, struct err *e)
 {
 	c->skip_path_used = calloc(c->s->o.n_skip_paths + 1, sizeof(bool));
@@ -414,7 +369,7 @@ enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, st
 	TRY(effective_walk(c->files, c->n_layers, visit, c, e));
 	TRY(hard_links_visit(c->links, NULL, missing_target, c, e));
 	if (pseudo)
-		TRY(judge_config(c, pseudo, e));
+		TRY(collect_config(c, pseudo, e));
 	const struct reach_missing_list *missing = reach_missing(c->reach);
 	for (size_t i = 0; i < missing->n; i++)
 		TRY(collect_skip(c, -1, missing->items[i].where, missing->items[i].volume ? "code on a volume" : "program not in the image",

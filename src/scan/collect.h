@@ -23,6 +23,10 @@ struct collect {
 	uint64_t jars, gems, crates;	/* packages seen of ecosystems that are not matched: an image of them must not read as clean */
 };
 [[nodiscard]] enum err_code collect_run(struct collect *c, const struct facts_file *pseudo, struct err *e);
+/* The facts [from, to) of p, all of one layer and one inner path, given to the judge as f's. `at` is NULL for the config. */
+[[nodiscard]] enum err_code collect_judge_group(struct collect *c, const struct effective_path *p, const struct at_layer *at, struct judge_file *f,
+						size_t from, size_t to, struct err *e);
+[[nodiscard]] enum err_code collect_config(struct collect *c, const struct facts_file *pseudo, struct err *e);
 bool collect_has_program(void *arg, struct slice basename);
 bool collect_has_path(void *arg, struct slice path);
 void collect_free(struct collect *c);
