@@ -71,11 +71,11 @@ static void files(void **state)
 static int helper(void **state, const char *body)
 {
 	static char dir[] = "/tmp/pabean-helper-XXXXXX", path[4200];
+	static bool made;	/* not told by the name: a made one may hold an X, too */
 	(void)state;
-	if (!strchr(dir, 'X') && access(dir, X_OK) == 0)
-		;
-	else if (!mkdtemp(dir))
+	if (!made && !mkdtemp(dir))
 		return -1;
+	made = true;
 	write_file(dir, "docker-credential-test", slice_str(body));
 	snprintf(path, sizeof(path), "%s/docker-credential-test", dir);
 	chmod(path, 0755);
@@ -95,7 +95,7 @@ static void helpers(void **state)
 				"\"Secret\":\"s\"}' \"$s\" \"$s\"\n"), 0);
 	find("{\"credHelpers\":{\"quay.io\":\"test\"}}", "quay.io/x", "u-quay.io", "s");
 	find("{\"credsStore\":\"test\",\"auths\":{\"https://index.docker.io/v1/\":{}}}", "nginx", "u-https://index.docker.io/v1/", "s");
-	helper(state, "#!/bin/sh\necho credentials not found in native keychain\nexit 1\n");
+	assert_int_equal(helper(state, "#!/bin/sh\necho credentials not found in native keychain\nexit 1\n"), 0);
 	find("{\"credsStore\":\"test\"}", "nginx", NULL, NULL);
 	helper(state, "#!/bin/sh\nprintf '{\"Username\":\"<token>\",\"Secret\":\"refresh\"}'\n");
 	assert_int_equal(oci_credentials_helper(SL("test"), SL("x"), &a, &c, &e), OK);
