@@ -1,0 +1,82 @@
+/* Who may do what: accounts, their secrets and rights, Basic and Bearer credentials, the token endpoint's answers.
+ *
+ * Accounts come from the accounts file (YAML, docs/accounts.md), from an htpasswd file (bcrypt, SHA-crypt, yescrypt) and from the database
+ * (`pabean user`, `pabean token`). Secrets are kept as crypt(5) hashes (yescrypt); robots' tokens are random ("pbn_" + 43 base64url characters) and
+ * kept as SHA-256. Bearer tokens are JWTs (RFC 7519, HS256, fixed header) signed with a key that all nodes share (database), 5 minutes. Comparisons of secrets
+ * take constant time; an unknown account costs what a known one does. Thread-safe. Logs nothing; no secret ever is in an error. */
+#pragma once
+#include "base.h"
+#include "sql.h"
+#include <sys/socket.h>
+
+enum { ACCESS_PULL = 1, ACCESS_PUSH = 2, ACCESS_DELETE = 4, ACCESS_APPROVE = 8, ACCESS_ADMIN = 16, ACCESS_SIGN = 32, ACCESS_ALL = 63 };
+/* "pull", …; 0 when unknown. */
+unsigned access_right_parse(struct slice);
+const char *access_right_name(unsigned one);
+
+/* Rights by repository pattern (slice_glob; `{user}` stands for the account's own name). */
+struct access_grant { struct slice pattern; unsigned rights; };
+
+struct access_options {
+	struct sql *db;			/* NULL: files only (tests) */
+	const char *accounts_file, *htpasswd_file;	/* NULL: none; read again when they change */
+	unsigned htpasswd_rights;	/* of its accounts, everywhere; 0: pull */
+	unsigned anonymous;		/* rights without credentials; never delete, approve or admin beyond loopback */
+	const char *const *anonymous_from;	/* CIDRs; n 0: from anywhere */
+	size_t n_anonymous_from;
+	const char *service;		/* of tokens: the public host name */
+	uint64_t token_ttl_s;		/* 0: 300 */
+};
+struct access;
+[[nodiscard]] enum err_code access_open(const struct access_options *o, struct access **ret, struct err *e);
+void access_close(struct access *a);
+/* True when some right needs an account: then `/v2/` without credentials is 401 (GATE.md 14). */
+bool access_has_accounts(const struct access *a);
+
+/* Who is asking. By value; no pointers into a. */
+struct access_subject {
+	char name[128];			/* "" anonymous */
+	bool anonymous, robot, socket;	/* socket: over the state directory's Unix socket, all rights */
+	bool from_token;		/* a Bearer token: `scopes` bound what it may do */
+	uint64_t expires_s;		/* of the token */
+	unsigned everywhere;		/* rights on all repositories */
+	struct { char pattern[256]; unsigned rights; } grants[16];	/* effective; more than 16 for one token: the first 16 */
+	unsigned n_grants;
+};
+
+enum access_result {
+	ACCESS_OK,
+	ACCESS_SLOW,			/* hashing is needed: call access_identify_slow on a thread that may block */
+	ACCESS_DENIED,			/* wrong, expired or malformed credentials: 401 */
+	ACCESS_WAIT,			/* too many failures from this account or address: 429, Retry-After *ret_wait_s */
+};
+/* The Authorization header ({NULL,0}: none), where from, and the verified client certificate's name ("" none; it names an account). Never blocks:
+ * verified Bearer tokens and recently verified Basic credentials are remembered (under a keyed hash, for at most 60 s after a change). */
+enum access_result access_identify(struct access *a, struct slice authorization, const struct sockaddr *peer, struct slice certificate_name,
+				   struct access_subject *ret);
+enum access_result access_identify_slow(struct access *a, struct slice authorization, const struct sockaddr *peer, struct access_subject *ret,
+					unsigned *ret_wait_s);
+bool access_may(const struct access_subject *s, unsigned right, struct slice repository);
+/* A right on some repository, whichever (console, lists). */
+bool access_may_somewhere(const struct access_subject *s, unsigned right);
+
+/* The value of WWW-Authenticate: `Bearer realm="URL/token",service="…",scope="repository:NAME:pull,push"`; name empty: no scope. error: "invalid_token",
+ * "insufficient_scope" or NULL. */
+void access_challenge(const struct access *a, const char *public_url, struct slice repository, unsigned rights, const char *error, struct buf *out);
+/* The token endpoint's JSON ({"token","access_token","expires_in","issued_at"}) for who has identified themselves (also anonymous): scopes "repository:NAME:pull,push",
+ * "registry:catalog:*", several separated by spaces; granted is the intersection with the subject's rights. At most 64 scopes. */
+[[nodiscard]] enum err_code access_token_answer(struct access *a, const struct access_subject *s, struct slice scopes, struct buf *out, struct err *e);
+
+/* --- Managing (rows of the database; every change is announced to all nodes and counts within 60 s there, at once here) --- */
+
+struct access_account { struct slice name; bool robot, disabled; uint64_t created_s, expires_s; struct access_grant *grants; size_t n_grants; const char *origin; };
+[[nodiscard]] enum err_code access_user_add(struct access *a, struct slice name, struct slice password, const struct access_grant *g, size_t n, struct err *e);
+[[nodiscard]] enum err_code access_user_password(struct access *a, struct slice name, struct slice password, struct err *e);
+[[nodiscard]] enum err_code access_user_grant(struct access *a, struct slice name, const struct access_grant *g, size_t n, struct err *e);	/* replaces */
+[[nodiscard]] enum err_code access_account_remove(struct access *a, struct slice name, struct err *e);
+/* A robot account with a token of its own, printed once: ret_secret needs 64 bytes. expires_s 0: never. Used as password, with the robot's name or "token" as user. */
+[[nodiscard]] enum err_code access_robot_create(struct access *a, struct slice name, const struct access_grant *g, size_t n, uint64_t expires_s, char *ret_secret, struct err *e);
+[[nodiscard]] enum err_code access_list(struct access *a, struct arena *arena, struct access_account **ret, size_t *ret_n, struct err *e);
+/* "team/**:pull,push" */
+[[nodiscard]] enum err_code access_grant_parse(struct slice text, struct arena *arena, struct access_grant *ret, struct err *e);
+void access_count(const struct access *a, uint64_t *ret_denied, uint64_t *ret_slowed);
