@@ -77,6 +77,6 @@ struct access_account { struct slice name; bool robot, disabled; uint64_t create
 /* A robot account with a token of its own, printed once: ret_secret needs 64 bytes. expires_s 0: never. Used as password, with the robot's name or "token" as user. */
 [[nodiscard]] enum err_code access_robot_create(struct access *a, struct slice name, const struct access_grant *g, size_t n, uint64_t expires_s, char *ret_secret, struct err *e);
 [[nodiscard]] enum err_code access_list(struct access *a, struct arena *arena, struct access_account **ret, size_t *ret_n, struct err *e);
-/* "team/**:pull,push" */
+// "team/**:pull,push"
 [[nodiscard]] enum err_code access_grant_parse(struct slice text, struct arena *arena, struct access_grant *ret, struct err *e);
 void access_count(const struct access *a, uint64_t *ret_denied, uint64_t *ret_slowed);

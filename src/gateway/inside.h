@@ -1,0 +1,92 @@
+/* Within the gateway: what its files share.
+ *
+ *   serve.c      starts, stops, reloads; threads          route.c      from a request to its handler; identity, rights, logging
+ *   config*.c    the configuration                        reg_*.c      the distribution protocol (pull, push, discovery, deletion)
+ *   gate*.c      verdicts: what may go out, judging       upstream*.c  pull-through: tags, manifests, blobs, lists
+ *   work*.c      the worker process: fetch, inspect       api*.c       /api/v1, /metrics, health, events
+ *   audit.c      the audit log                            events.c     events, webhooks
+ *   keep*.c      garbage collection, retention */
+#pragma once
+#include <stdatomic.h>
+#include "access.h"
+#include "config.h"
+#include "httpd.h"
+#include "store.h"
+
+struct gate;		/* gate.h */
+struct upstreams;	/* upstream.h */
+struct metrics;		/* metrics.h */
+struct events;		/* events.h */
+
+struct gateway {
+	const struct gateway_config *config;
+	const struct gateway_run *run;
+	struct store store;
+	struct access *access;
+	struct httpd *httpd;		/* NULL in a worker */
+	struct gate *gate;
+	struct upstreams *upstreams;
+	struct metrics *metrics;
+	struct events *events;
+	char node[64];			/* this process' name: host name, pid, random */
+	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
+	_Atomic bool store_alive;
+	_Atomic uint64_t changes;	/* raised by every announced change of anybody: memories of verdicts and tags older than that are not used */
+};
+
+/* One request on its way through the handlers; in the request's arena, at *http_user(r). */
+struct call {
+	struct gateway *g;
+	struct http_request *r;
+	struct access_subject who;
+	uint64_t started_ns;
+	struct slice repository;	/* resolved: "docker.io/library/nginx", "team/app"; empty where there is none */
+	const struct config_upstream *upstream;	/* of a pull-through repository */
+	struct slice upstream_name;	/* its repository there */
+	const struct config_repository *rule;
+	bool by_mirror;			/* came in by a mirror's listener or ?ns=: read only */
+	const char *handler;		/* for metrics and logs: "manifest.get", … */
+	struct slice reference;		/* tag or digest of the path */
+	bool is_digest;
+	const char *outcome;		/* "admitted", "refused", "held", "waiting", …: for metrics and logs; NULL: none */
+};
+
+/* --- Answers (answer.c) ------------------------------------------------------------------------------------------------ */
+
+/* {"errors":[{"code","message","detail"}]} of the distribution specification; message is escaped. */
+void answer_error(struct call *c, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* For what failed inside: 503 with Retry-After for the database, the store, upstream (502); 500 else; the error goes to the log, a sentence without paths to the client. */
+void answer_fault(struct call *c, const struct err *e);
+void answer_unauthorized(struct call *c, unsigned rights, const char *error);	/* 401 with a challenge; 403 DENIED for who is known */
+void answer_warning(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* Warning: 299 - "…" */
+/* {"error":{"code","message"}} of /api/v1. */
+void answer_api_error(struct call *c, int status, const char *code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* --- Log (log.c): logfmt or JSON, one line; keys are literals, values are escaped; z = const char *, t = struct slice, i = int64_t ------------- */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+void gateway_log(struct gateway *g, enum log_level level, const char *message, const char *types, ... /* key, value, … */);
+
+/* --- Audit (audit.c) --------------------------------------------------------------------------------------------------------
+ * In the transaction of what it records. Keys and values like gateway_log's. who NULL: the system itself. */
+[[nodiscard]] enum err_code audit_put(struct gateway *g, struct sql_tx *tx, const struct access_subject *who, const char *action, struct err *e, const char *types, ...);
+
+/* --- Events (events.c): a row in the transaction; webhooks' deliveries are made from it. body: the fields of CloudEvents' data as JSON object text. */
+[[nodiscard]] enum err_code event_put(struct gateway *g, struct sql_tx *tx, const char *type, struct slice repository, struct slice digest, struct slice body, struct err *e);
+
+/* --- Handlers. Each answers exactly once; they run on event threads and defer what blocks. Identity is known, the right is checked by route.c. --- */
+void reg_manifest_get(struct call *c);		/* GET and HEAD */
+void reg_manifest_put(struct call *c);
+void reg_manifest_delete(struct call *c);	/* tag or digest */
+void reg_blob_get(struct call *c);		/* GET and HEAD */
+void reg_blob_delete(struct call *c);
+void reg_upload_post(struct call *c);		/* also mount, monolithic */
+void reg_upload_patch(struct call *c);
+void reg_upload_put(struct call *c);
+void reg_upload_get(struct call *c);
+void reg_upload_delete(struct call *c);
+void reg_tags(struct call *c);
+void reg_referrers(struct call *c);
+void reg_catalog(struct call *c);
+/* Everything below /api/v1, /metrics, /healthz, /readyz; path without the prefix in c->reference. */
+void api_dispatch(struct call *c);
+void api_accounts(struct call *c);
