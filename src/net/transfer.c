@@ -128,8 +128,9 @@ static void set_options(struct transfer *t, const char *proxy)
 		l->easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
 	if (q->method && !strcmp(q->method, "HEAD"))
 		l->easy_setopt(h, CURLOPT_NOBODY, 1L);
-	if (q->method && !strcmp(q->method, "POST")) {
+	else if (q->method && strcmp(q->method, "GET")) {
 		l->easy_setopt(h, CURLOPT_POST, 1L);
+		l->easy_setopt(h, CURLOPT_CUSTOMREQUEST, q->method);
 		l->easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
 		l->easy_setopt(h, CURLOPT_POSTFIELDS, q->body.n ? (const char *)q->body.p : "");
 	}

@@ -28,7 +28,7 @@ struct net_header { struct slice name, value; };
 enum net_reach { NET_REACH_PUBLIC, NET_REACH_PRIVATE, NET_REACH_LOOPBACK, NET_REACH_SPECIAL };
 
 struct net_request {
-	const char *method;		/* NULL: GET; HEAD; POST with body */
+	const char *method;		/* NULL: GET; HEAD; POST, PUT, PATCH, DELETE with body */
 	const char *url;		/* http or https */
 	const char *accept;		/* NULL: none */
 	const char *authorization;	/* "Bearer …", "Basic …"; NULL: none */
