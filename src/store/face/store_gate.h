@@ -6,6 +6,7 @@ enum store_state { STATE_UNKNOWN, STATE_FETCHING, STATE_INSPECTING, STATE_ADMITT
 const char *store_state_name(enum store_state);
 bool store_state_parse(struct slice, enum store_state *ret);
 
+#define STORE_VERDICT_COLUMNS "v.repo_id, v.digest, v.state, v.generation, v.policy_digest, v.reasons, v.expires_s, v.decided_s, v.decision_id, v.attempts, v.seq"
 struct store_verdict {
 	int64_t repo_id;
 	struct slice digest;
@@ -26,6 +27,8 @@ struct store_put {
 	bool from_upstream;
 };
 
+/* From a row whose columns from `first` are STORE_VERDICT_COLUMNS (of `verdict v`). */
+void store_verdict_row(struct sql_rows *rows, int first, struct arena *a, struct store_verdict *ret);
 /* ERR_NOT_FOUND: none. Slices are the arena's. */
 [[nodiscard]] enum err_code store_verdict_get(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct arena *a, struct store_verdict *ret, struct err *e);
 [[nodiscard]] enum err_code store_verdict_put(struct sql_tx *tx, const struct store_verdict *v, struct err *e);
