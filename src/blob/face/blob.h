@@ -52,12 +52,15 @@ const char *blob_upload_id(const struct blob_upload *u);
 uint64_t blob_upload_offset(const struct blob_upload *u);	/* bytes taken so far */
 /* May block on the disk's page cache only (directory), or on the network when a part is full (S3). */
 [[nodiscard]] enum err_code blob_upload_append(struct blob_upload *u, struct slice bytes, struct err *e);
-/* Puts the session down between two requests: what this store needs to go on, also elsewhere, as text for the database (at most 64 KiB; "" for a
- * directory beyond id and offset). The bytes so far survive a crash of this process. u stays usable: blob_upload_close when it is not kept. */
+/* Puts the session down between two requests: what this store needs to go on, also elsewhere, as text for the database (appended; at most
+ * 64 KiB, of a directory 1 KiB: the hash so far, which is trusted until the next boot). The bytes so far survive a crash of this process. u stays
+ * usable: blob_upload_close when it is not kept. */
 [[nodiscard]] enum err_code blob_upload_save(struct blob_upload *u, struct buf *state, struct err *e);
-/* Takes one up again. ERR_NOT_FOUND: no such upload; ERR_FORMAT: fewer bytes are there than `offset`. Bytes behind offset are dropped. */
+/* Takes one up again. ERR_NOT_FOUND: no such upload; ERR_FORMAT: fewer bytes are there than `offset`, or the state is another
+ * store's. Bytes behind offset are dropped. `state` empty (directory only): SHA-256, and all bytes are read again. */
 [[nodiscard]] enum err_code blob_upload_resume(struct blob_store *b, const char *id, uint64_t offset, struct slice state, struct blob_upload **ret, struct err *e);
-/* Completes: verifies (ERR_DIGEST: the upload is gone), syncs, makes it a blob; u is closed in every case. The same digest twice is fine.
+/* Completes: verifies (ERR_DIGEST: the upload is gone), syncs, makes it a blob; u is closed in every case, and after a failure its bytes are
+ * gone, too (a failed fsync may have lost some of them). The same digest twice is fine: the new bytes replace the old ones.
  * `want` empty: the digest computed goes to ret_digest (at least 136 bytes). ret_* may be NULL. */
 [[nodiscard]] enum err_code blob_upload_finish(struct blob_upload *u, struct slice want, char *ret_digest, uint64_t *ret_size, struct err *e);
 void blob_upload_close(struct blob_upload *u);	/* takes NULL; the bytes stay for a resume */
