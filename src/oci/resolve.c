@@ -100,7 +100,7 @@ static enum err_code add_manifest(struct oci_source *s, struct slice bytes, stru
 		.digest = digest, .index_digest = id->index_digest, .config_digest = doc->config.digest, .raw_manifest = bytes };
 	char what[128];
 	s->saw_artifact |= doc->artifact;
-	if (doc->artifact)
+	if (doc->artifact && !oci_source_as_image(s))
 		return err_set(e, ERR_UNSUPPORTED, 0, "'%s' is not a container image but an artifact with a config of type '%s'", ESC(s->text),
 			       ESC(doc->config.media_type));
 	snprintf(what, sizeof(what), "config %.*s", SLICE_ARG(doc->config.digest));

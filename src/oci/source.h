@@ -66,6 +66,8 @@ struct oci_identity { struct slice reference, name, tag, index_digest; };
 [[nodiscard]] enum err_code oci_check_platform(struct oci_source *s, const struct oci_image *img, struct err *e);
 /* Adds the image unless one with its manifest, or without one its config, is there. */
 [[nodiscard]] enum err_code oci_image_add(struct oci_source *s, const struct oci_image *img, struct err *e);
+/* A provider's wish to have what looks like an artifact inspected as an image. */
+bool oci_source_as_image(const struct oci_source *s);
 struct slice oci_digest_of(struct slice bytes, struct arena *a);	/* "sha256:…" */
 /* "blobs/sha256/<hex>" or the digest itself, as the transport wants it. */
 struct slice oci_blob_key(struct oci_source *s, struct slice digest);

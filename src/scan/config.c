@@ -173,6 +173,6 @@ enum err_code config_inspect(struct scan_engine *s, const struct oci_image *img,
 	TRY(stream_of_slice(buf_slice(&tar), &in, e));
 	struct worker_settings set = s->settings;
 	set.pseudo = 1;
-	TRY(layer_inspect(s, &set, s->pseudo_key, in, SLICE_NULL, ret, e));
+	TRY(layer_inspect(s, &set, s->pseudo_key, in, SLICE_NULL, false, ret, e));
 	return OK;
 }

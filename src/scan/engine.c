@@ -21,20 +21,20 @@ void engine_log(struct scan_engine *s, enum scan_log_level level, const char *fm
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(s->lock);
 	s->o.log(s->o.arg, level, text);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(s->lock);
 }
 
 void engine_progress(struct scan_engine *s, uint64_t bytes, unsigned layers_done)
 {
 	if (!s->o.progress)
 		return;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(s->lock);
 	s->progress.bytes += bytes;
 	s->progress.layers_done += layers_done;
 	s->o.progress(s->o.arg, &s->progress);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(s->lock);
 }
 
 /* The processor's features are part of what a compiled set fits: a cache directory may be shared between machines. */
@@ -148,8 +148,11 @@ enum err_code scan_engine_open(const struct scan_options *o, struct scan_engine 
 	s->o = *o;
 	s->arena = ARENA(ENGINE_ARENA);
 	s->patterns_fd = s->yara_fd = s->null_fd = -1;
-	pthread_mutex_init(&s->lock, NULL);
-	enum err_code code = open_all(s, e);
+	enum err_code code;
+	s->lock = arena_new(&s->arena, pthread_mutex_t);
+	if (s->lock && pthread_mutex_init(s->lock, NULL))
+		s->lock = NULL;
+	code = s->lock ? open_all(s, e) : err_set(e, ERR_NOMEM, 0, "out of memory");
 	if (code != OK) {
 		scan_engine_close(s);
 		return code;
@@ -167,7 +170,8 @@ void scan_engine_close(struct scan_engine *s)
 	fd_close(&s->patterns_fd);
 	fd_close(&s->yara_fd);
 	fd_close(&s->null_fd);
-	pthread_mutex_destroy(&s->lock);
+	if (s->lock)
+		pthread_mutex_destroy(s->lock);
 	arena_free(&s->arena);
 	free(s);
 }

@@ -1,4 +1,4 @@
-/* Within the room: what the images of one run share. */
+/* Within the room: what the images of one run share. Each image in work has a copy of its own, whose progress is the image's. */
 #pragma once
 #include "advisory.h"
 #include "facts_file.h"
@@ -21,7 +21,7 @@ struct scan_engine {
 	struct advisory_db *db;		/* NULL: none, db_error says why */
 	struct err db_error;
 	struct arena arena;
-	pthread_mutex_t lock;		/* progress and log */
+	pthread_mutex_t *lock;		/* progress and log; shared by the copies */
 	struct scan_progress progress;
 };
 /* Compiles --yara rules into yara_fd. */
@@ -45,9 +45,10 @@ struct layer_result {
 void layer_result_free(struct layer_result *r);
 
 /* Runs one worker over a stream, hashing it on its way. `want`: the digest it must have ("" for unknown). A crash, a time-out or a passed
- * budget is not an error but an incomplete result; broken bytes (gzip, tar) and a wrong digest are errors. */
+ * budget is not an error but an incomplete result; broken bytes (gzip, tar) and a wrong digest are errors. `verified`: the stream itself
+ * fails when its bytes are not those of `want`, so they are not hashed here. */
 [[nodiscard]] enum err_code layer_inspect(struct scan_engine *s, const struct worker_settings *set, const char *key, struct stream *in,
-					  struct slice want, struct layer_result *ret, struct err *e);
+					  struct slice want, bool verified, struct layer_result *ret, struct err *e);
 /* The facts of a digest that was hashed before, from the cache. ERR_NOT_FOUND: none. */
 [[nodiscard]] enum err_code cache_lookup(struct scan_engine *s, const char *key, struct slice digest, struct layer_result *ret, struct err *e);
 /* Where the facts of a digest are kept. */

@@ -177,7 +177,7 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	}
 	w->ns_collect = os_monotonic_ns() - start;
 	start = os_monotonic_ns();
-	struct advisory_match_options m = { .now_s = s->o.now_s, .max_age_ms = s->o.db_max_age_ms, .include_owned = s->o.include_owned,
+	struct advisory_match_options m = { .now_s = s->o.now_s ? s->o.now_s : os_now_s(), .max_age_ms = s->o.db_max_age_ms, .include_owned = s->o.include_owned,
 					    .declared = s->o.declared, .unmatched_jars = c->jars, .unmatched_gems = c->gems,
 					    .unmatched_crates = c->crates, .db_error = s->db ? NULL : s->db_error.msg };
 	TRY(advisory_match(s->db, w->r, &m, e));
@@ -301,9 +301,18 @@ enum err_code scan_image(struct scan_engine *s, const char *ref, scan_report_fn 
 {
 	AUTO_OCI_SOURCE src = NULL;
 	AUTO_ARENA a = ARENA(64 * MIB);
-	s->progress = (struct scan_progress){ .stage = SCAN_OPENING, .reference = ref };
-	engine_progress(s, 0, 0);
+	struct scan_engine mine = *s;
+	mine.progress = (struct scan_progress){ .stage = SCAN_OPENING, .reference = ref };
+	engine_progress(&mine, 0, 0);
 	TRY(oci_source_open(ref, &s->o.oci, &src, e));
-	s->progress.stage = SCAN_FETCHING;
-	return all_images(s, src, &a, fn, arg, e);
+	mine.progress.stage = SCAN_FETCHING;
+	return all_images(&mine, src, &a, fn, arg, e);
+}
+
+enum err_code scan_source(struct scan_engine *s, struct oci_source *src, scan_report_fn *fn, void *arg, struct err *e)
+{
+	AUTO_ARENA a = ARENA(64 * MIB);
+	struct scan_engine mine = *s;
+	mine.progress = (struct scan_progress){ .stage = SCAN_FETCHING, .reference = "" };
+	return all_images(&mine, src, &a, fn, arg, e);
 }

@@ -1,6 +1,7 @@
 /* All layers of an image, several at once: from the cache, by hashing only, or by a worker. */
 #include "engine.h"
 #include "codec.h"
+#include "oci_provider.h"
 #include "os.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@ struct layers_job {
 	const struct oci_image *img;
 	struct layer_result *results;
 	struct err *errors;
-	size_t *order;			/* largest first */
-	size_t next, n;
+	size_t *order, *later;		/* largest first; later: digests that `order` has, too */
+	size_t next, n, n_later;
 	bool failed;
 	pthread_mutex_t lock;
 };
@@ -93,7 +94,7 @@ static enum err_code inspect_one(struct layers_job *j, size_t i, struct err *e)
 	AUTO_STREAM in = NULL;
 	uint64_t now = real_ns();
 	TRY(oci_layer_open(j->src, j->img, i, &in, e));
-	TRY(layer_inspect(j->s, &j->s->settings, j->s->facts_key, in, l->digest, &j->results[i], e));
+	TRY(layer_inspect(j->s, &j->s->settings, j->s->facts_key, in, l->digest, oci_source_verified(j->src), &j->results[i], e));
 	if (l->digest.n && oci_layer_identity(j->src, j->img, i, &id))
 		identity_remember(j->s, &id, l->digest, now);
 	return OK;
@@ -142,6 +143,8 @@ static enum err_code run_jobs(struct layers_job *j, struct err *e)
 	enum { MOST_JOBS = 64 };
 	pthread_t threads[MOST_JOBS];
 	unsigned jobs = MIN(j->s->o.jobs ? j->s->o.jobs : os_cpu_count(), (unsigned)MOST_JOBS), started = 0;
+	if (!j->n)
+		return OK;
 	jobs = (unsigned)MIN((size_t)jobs, j->n);
 	for (; started + 1 < jobs; started++)
 		if (pthread_create(&threads[started], NULL, layers_main, j))
@@ -150,13 +153,68 @@ static enum err_code run_jobs(struct layers_job *j, struct err *e)
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	/* Of several failures the lowest layer's, so that the same image gives the same message. */
-	for (size_t i = 0; i < j->n; i++) {
+	for (size_t i = 0; i < j->img->n_layers; i++) {
 		if (j->errors[i].code != OK) {
 			*e = j->errors[i];
 			return e->code;
 		}
 	}
 	return OK;
+}
+
+/* Is this digest among those that will be inspected? */
+static bool planned(const struct layers_job *j, struct slice digest)
+{
+	for (size_t i = 0; digest.n && i < j->n; i++)
+		if (slice_eq(j->img->layers[j->order[i]].digest, digest))
+			return true;
+	return false;
+}
+
+/* What comes over a network: facts at hand are taken at once, the same bytes are not fetched twice at a time, and the source learns what it will be
+ * asked for. */
+static enum err_code plan(struct layers_job *j, struct err *e)
+{
+	size_t all = j->n, k = 0;
+	j->n = 0;
+	for (; k < all; k++) {
+		size_t i = j->order[k];
+		const struct oci_layer *l = &j->img->layers[i];
+		bool used = !l->distributable || !l->known_type;
+		if (!used)
+			TRY(use_cached(j, i, &used, e));
+		if (used) {
+			TRY(check_diff_id(j->img, i, &j->results[i], e));
+			engine_progress(j->s, 0, 1);
+		} else if (planned(j, l->digest)) {
+			j->later[j->n_later++] = i;
+		} else {
+			j->order[j->n++] = i;
+		}
+	}
+	const struct oci_layer **list = calloc(j->n + 1, sizeof(*list));
+	if (!list)
+		return err_set(e, ERR_NOMEM, 0, "out of memory");
+	for (k = 0; k < j->n; k++)
+		list[k] = &j->img->layers[j->order[k]];
+	if (j->n)
+		oci_source_plan(j->src, list, j->n);
+	free(list);
+	return OK;
+}
+
+static enum err_code run_all(struct layers_job *j, struct err *e)
+{
+	if (!is_local(j->img))
+		TRY(plan(j, e));
+	TRY(run_jobs(j, e));
+	if (!j->n_later)
+		return OK;
+	/* Their facts are in the cache by now. */
+	memcpy(j->order, j->later, j->n_later * sizeof(*j->order));
+	j->n = j->n_later;
+	j->next = 0;
+	return run_jobs(j, e);
 }
 
 /* The blobs of a stream were inspected when they came by; here they find their layers. */
@@ -195,17 +253,19 @@ enum err_code layers_inspect(struct scan_engine *s, struct oci_source *src, cons
 		return OK;
 	j.errors = calloc(j.n, sizeof(*j.errors));
 	j.order = calloc(j.n, sizeof(*j.order));
+	j.later = calloc(j.n, sizeof(*j.later));
 	enum err_code code;
-	if (j.errors && j.order) {
+	if (j.errors && j.order && j.later) {
 		for (size_t i = 0; i < j.n; i++)
 			j.order[i] = i;
 		qsort_r(j.order, j.n, sizeof(*j.order), by_size, (void *)(uintptr_t)img);
-		code = run_jobs(&j, e);
+		code = run_all(&j, e);
 	} else {
 		code = err_set(e, ERR_NOMEM, 0, "out of memory");
 	}
 	free(j.errors);
 	free(j.order);
+	free(j.later);
 	return code;
 }
 
@@ -238,7 +298,7 @@ static enum err_code on_blob(void *arg, struct slice key, uint64_t size, struct 
 	if (claimed.n && cache_lookup(p->s, p->s->facts_key, claimed, &b->result, &why) == OK)
 		code = verify_only(p->s, bytes, claimed, &b->failure);
 	else
-		code = layer_inspect(p->s, &p->s->settings, p->s->facts_key, bytes, SLICE_NULL, &b->result, &b->failure);
+		code = layer_inspect(p->s, &p->s->settings, p->s->facts_key, bytes, SLICE_NULL, false, &b->result, &b->failure);
 	if (code == ERR_CANCELLED) {
 		*e = b->failure;
 		return code;

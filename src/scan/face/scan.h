@@ -34,7 +34,7 @@ struct scan_options {
 	unsigned expand_depth;			/* 0: 4 */
 	bool packages_only;			/* no patterns, indicators, nested archives: only what vulnerabilities need */
 	bool include_owned, declared;		/* SCAN.md 22 */
-	uint64_t now_s;				/* the time findings are judged at */
+	uint64_t now_s;				/* the time findings are judged at; 0: when each image is */
 	uint64_t db_max_age_ms;			/* 0: 7 days */
 	bool stats;
 	void (*progress)(void *arg, const struct scan_progress *p);	/* may be NULL; called from one thread at a time */
@@ -42,7 +42,7 @@ struct scan_options {
 	void *arg;
 };
 
-/* What images of one run share: intelligence, advisories, compiled patterns and rules. */
+/* What images of one run share: intelligence, advisories, compiled patterns and rules. Any number of threads may scan with one engine at once. */
 struct scan_engine;
 [[nodiscard]] enum err_code scan_engine_open(const struct scan_options *o, struct scan_engine **ret, struct err *e);
 void scan_engine_close(struct scan_engine *s);	/* takes NULL */
@@ -51,3 +51,6 @@ void scan_engine_close(struct scan_engine *s);	/* takes NULL */
 typedef enum err_code scan_report_fn(void *arg, struct report *r, struct err *e);
 /* ERR_DIGEST, ERR_FORMAT, ERR_NET, … : no verdict can be reached (exit 2). */
 [[nodiscard]] enum err_code scan_image(struct scan_engine *s, const char *ref, scan_report_fn *fn, void *arg, struct err *e);
+/* The same for a source that the caller opened (oci_provider.h) and closes. The options' oci part does not count. Layers whose facts are cached are not
+ * opened when the source's transport is "docker": such an image costs milliseconds and no blob's bytes. */
+[[nodiscard]] enum err_code scan_source(struct scan_engine *s, struct oci_source *src, scan_report_fn *fn, void *arg, struct err *e);
