@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include "address.h"
@@ -98,6 +99,22 @@ bool net_host_reach(struct slice host, enum net_reach *ret)
 	else
 		return false;
 	return true;
+}
+
+enum net_reach net_name_reach(struct slice host)
+{
+	char text[256];
+	struct addrinfo *list = NULL, hints = { .ai_socktype = SOCK_STREAM };
+	enum net_reach far = NET_REACH_PUBLIC;
+	if (host.n >= sizeof(text))
+		return far;
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(host));
+	if (getaddrinfo(text, NULL, &hints, &list))
+		return far;
+	for (struct addrinfo *a = list; a; a = a->ai_next)
+		far = farther(far, net_address_reach(a->ai_addr));
+	freeaddrinfo(list);
+	return far;
 }
 
 const char *net_reach_name(enum net_reach r)

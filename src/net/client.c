@@ -14,6 +14,13 @@ enum err_code net_client_open(const struct net_options *o, struct net_client **r
 	c->o.ca_file = copy(&c->arena, o->ca_file);
 	c->o.client_cert = copy(&c->arena, o->client_cert);
 	c->o.client_key = copy(&c->arena, o->client_key);
+	c->o.proxy = copy(&c->arena, o->proxy);
+	if (o->farthest) {
+		enum net_reach *r = arena_new(&c->arena, enum net_reach);
+		if (r)
+			*r = *o->farthest;
+		c->o.farthest = r;
+	}
 	c->o.unix_socket = copy(&c->arena, o->unix_socket);
 	c->o.timeout_ms = o->timeout_ms ? o->timeout_ms : 60000;
 	c->o.retries = o->retries ? o->retries : 4;

@@ -13,6 +13,8 @@ static enum err_code wait_ms(uint64_t ms, struct err *e)
 	return OK;
 }
 
+static bool may_repeat(const struct transfer *t) { return !t->q.once && t->tries < t->c->o.retries; }
+
 static enum err_code back_off(struct transfer *t, uint64_t at_least_ms, struct err *e)
 {
 	uint64_t ms = UINT64_C(500) << MIN(t->tries, 6u);
@@ -61,7 +63,7 @@ static enum err_code follow(struct transfer *t, unsigned hops, struct err *e)
 	if (t->hop.https && !next.https)
 		return err_set(e, ERR_NET, 0, "%s redirects from https to http, which is refused", from);
 	if (t->first_hop && !t->q.endpoint)
-		t->allowed = t->first_reach;
+		t->allowed = MIN(t->allowed, t->first_reach);
 	t->first_hop = false;
 	t->url = arena_slice_cstr(&t->arena, buf_slice(&joined));
 	return arena_ok(&t->arena, "follow a redirect", e);
@@ -73,6 +75,11 @@ static enum err_code ask(struct transfer *t, struct err *e)
 	t->url = (char *)t->q.url;
 	t->first_hop = true;
 	t->allowed = t->q.endpoint ? *t->q.endpoint : NET_REACH_SPECIAL;
+	if (t->c->o.farthest)
+		t->allowed = MIN(t->allowed, *t->c->o.farthest);
+	if (!t->whole_until_ns)
+		t->whole_until_ns = t->q.whole_ms ? os_monotonic_ns() + t->q.whole_ms * 1000000 : UINT64_MAX;
+	t->head_until_ns = t->q.head_ms ? os_monotonic_ns() + t->q.head_ms * 1000000 : UINT64_MAX;
 	for (unsigned hops = 0;;) {
 		buf_clear(&t->window);
 		t->window_at = 0;
@@ -82,7 +89,7 @@ static enum err_code ask(struct transfer *t, struct err *e)
 		int status = t->head.status;
 		transfer_note_reach(t);
 		if (!t->head.done) {
-			bool again = worth_repeating(t) && t->tries < t->c->o.retries;
+			bool again = worth_repeating(t) && may_repeat(t);
 			enum err_code rc = transfer_error(t, e);
 			transfer_stop(t);
 			if (!again)
@@ -90,7 +97,7 @@ static enum err_code ask(struct transfer *t, struct err *e)
 			TRY(back_off(t, 0, e));
 			continue;
 		}
-		if (status_busy(status) && t->tries < t->c->o.retries) {
+		if (status_busy(status) && may_repeat(t)) {
 			uint64_t wait = retry_after_ms(headers_get(&t->head, "Retry-After"), os_now_s());
 			transfer_stop(t);
 			TRY(back_off(t, wait, e));
@@ -155,7 +162,7 @@ static enum err_code resume(struct transfer *t, struct err *e)
 {
 	struct err why = { 0 };
 	enum err_code rc = transfer_error(t, &why);
-	bool again = worth_repeating(t) && t->tries < t->c->o.retries && ++t->resumes <= NET_MAX_RESUMES;
+	bool again = worth_repeating(t) && may_repeat(t) && ++t->resumes <= NET_MAX_RESUMES;
 	transfer_stop(t);
 	if (!again || (t->q.method && strcmp(t->q.method, "GET"))) {
 		*e = why;

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -137,23 +138,36 @@ static void set_options(struct transfer *t, const char *proxy)
 	set_tls(t);
 }
 
+/* Where a proxy connects is not seen here: what is literal, or resolves here, is judged before it is asked. A name that does not resolve here is the proxy's
+ * business; one that the person wrote is looked up only when there is a limit. */
+static enum err_code judge_behind_proxy(struct transfer *t, struct err *e)
+{
+	enum net_reach r = NET_REACH_PUBLIC;
+	if (net_host_reach(t->hop.host, &r)) {
+		if (t->first_hop)
+			t->first_reach = r;
+	} else if (t->allowed < NET_REACH_SPECIAL) {
+		r = net_name_reach(t->hop.host);
+	}
+	if (r <= t->allowed)
+		return OK;
+	(void)!err_set(e, ERR_NET, 0, "a server leads to the %s address '%s', which is refused", net_reach_name(r),
+		       text_escape_to((char[112]){ 0 }, 112, t->hop.host));
+	e->sys = EACCES;
+	return ERR_NET;
+}
+
 /* Kept connections are judged as new ones are: an idle connection could lead where this hop may not. */
 static bool may_reuse(const struct transfer *t) { return t->first_hop && !t->q.endpoint; }
 
 enum err_code transfer_start(struct transfer *t, struct err *e)
 {
-	enum net_reach literal;
 	TRY(url_parse(slice_str(t->url), &t->hop, e));
-	const char *proxy = t->c->o.unix_socket ? "" : proxy_for(&t->hop, (proxy_env_fn *)getenv);
+	const char *proxy = t->c->o.unix_socket ? "" : t->c->o.proxy ? t->c->o.proxy : proxy_for(&t->hop, (proxy_env_fn *)getenv);
 	t->proxied = *proxy != 0;
 	t->blocked = t->finished = t->paused = false;
-	if (t->proxied && net_host_reach(t->hop.host, &literal)) {
-		if (t->first_hop)
-			t->first_reach = literal;
-		if (literal > t->allowed)
-			return err_set(e, ERR_NET, 0, "a server leads to the %s address '%s', which is refused", net_reach_name(literal),
-				       text_escape_to((char[112]){ 0 }, 112, t->hop.host));
-	}
+	if (t->proxied)
+		TRY(judge_behind_proxy(t, e));
 	TRY(client_take(t->c, &t->conn, e));
 	headers_reset(&t->head);
 	set_headers(t);
@@ -212,6 +226,16 @@ static enum err_code step(struct transfer *t, struct err *e)
 	return OK;
 }
 
+static bool too_late(struct transfer *t, bool for_head)
+{
+	uint64_t now = os_monotonic_ns();
+	if (now - t->progress_ns <= t->c->o.timeout_ms * 1000000 && now <= t->whole_until_ns && (!for_head || now <= t->head_until_ns))
+		return false;
+	t->finished = true;
+	t->result = CURLE_OPERATION_TIMEDOUT;
+	return true;
+}
+
 enum err_code transfer_drive(struct transfer *t, bool for_head, struct err *e)
 {
 	size_t had = t->window.n;
@@ -226,13 +250,10 @@ enum err_code transfer_drive(struct transfer *t, bool for_head, struct err *e)
 		TRY(step(t, e));
 		if (t->head.bytes != head_bytes)
 			t->progress_ns = os_monotonic_ns();
-		if (t->finished || (for_head ? t->head.done : t->window.n > had))
+		if (t->finished || (for_head ? t->head.done : t->window.n > had && os_monotonic_ns() <= t->whole_until_ns))
 			return OK;
-		if (os_monotonic_ns() - t->progress_ns > t->c->o.timeout_ms * 1000000) {
-			t->finished = true;
-			t->result = CURLE_OPERATION_TIMEDOUT;
+		if (too_late(t, for_head))
 			return OK;
-		}
 		t->c->lib.multi_poll(t->conn.multi, NULL, 0, POLL_MS, NULL);
 	}
 }
@@ -244,8 +265,11 @@ enum err_code transfer_error(struct transfer *t, struct err *e)
 	net_url_origin(t->url, origin, sizeof(origin));
 	if (t->c->o.unix_socket)
 		snprintf(origin, sizeof(origin), "%.190s", t->c->o.unix_socket);
-	if (t->blocked)
-		return err_set(e, ERR_NET, 0, "%s leads to the address %s, which servers may not lead to", origin, t->blocked_address);
+	if (t->blocked) {
+		(void)!err_set(e, ERR_NET, 0, "%s leads to the address %s, which servers may not lead to", origin, t->blocked_address);
+		e->sys = EACCES;
+		return ERR_NET;
+	}
 	if (t->head.too_large)
 		return err_set(e, ERR_LIMIT, 0, "%s answers with more than %d headers or %d KiB of them", origin, NET_MAX_HEADERS,
 			       NET_MAX_HEADER_BYTES >> 10);

@@ -65,6 +65,7 @@ struct transfer {
 	uint64_t skip;			/* of this answer's body, already had */
 	unsigned tries, resumes;
 	uint64_t progress_ns;
+	uint64_t head_until_ns, whole_until_ns;	/* they must be there by then */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -32,18 +32,19 @@ static enum err_code basic(const struct oci_credentials *c, struct buf *out, str
 	return buf_ok(out, "credentials", e);
 }
 
-static void token_query(const struct registry *g, const struct oci_challenge *c, struct buf *out)
+static void token_query(const struct registry_login *l, const struct oci_challenge *c, struct buf *out)
 {
 	AUTO_BUF scope = BUF(1024);
 	buf_puts(out, "service=");
 	net_url_escape(out, c->service);
 	/* Not the scope that the server names: reading this repository is all that is wanted. */
-	buf_printf(&scope, "repository:%.*s:pull", SLICE_ARG(g->ref.path));
+	buf_printf(&scope, "repository:%.*s:pull", SLICE_ARG(l->repository));
 	buf_puts(out, "&scope=");
 	net_url_escape(out, buf_slice(&scope));
 }
 
-static enum err_code token_of(struct slice body, struct arena *a, struct slice *ret, struct err *e)
+/* A token's life is the server's word: 60 s when it says nothing (distribution's token specification). */
+static enum err_code token_of(struct slice body, struct arena *a, struct slice *ret, uint64_t *ret_life_s, struct err *e)
 {
 	AUTO_JSON j = NULL;
 	const char *what = "the token server's answer";
@@ -53,54 +54,54 @@ static enum err_code token_of(struct slice body, struct arena *a, struct slice *
 		TRY(json_text(j, "access_token", JSON_MAY, what, a, ret, e));
 	if (!header_safe(*ret) || ret->n > MAX_TOKEN)
 		return err_set(e, ERR_AUTH, 0, "the token server answers without a token that can be used");
+	const json_t *life = json_object_get(j, "expires_in");
+	*ret_life_s = json_is_integer(life) && json_integer_value(life) > 0 ? (uint64_t)json_integer_value(life) : 60;
 	return OK;
 }
 
 /* Where may the realm be, and may it see the credentials? */
-static enum err_code check_realm(const struct registry *g, const char *url, bool have, bool *ret_send, struct err *e)
+static enum err_code check_realm(const struct registry_login *l, const char *url, bool *ret_send, struct err *e)
 {
 	char registry[300], realm[300];
-	struct slice rh = host_of(g->base, registry, sizeof(registry)), th = host_of(url, realm, sizeof(realm));
-	bool registry_tls = !strncmp(g->base, "https:", 6), realm_tls = !strncmp(url, "https:", 6);
+	struct slice rh = host_of(l->base, registry, sizeof(registry)), th = host_of(url, realm, sizeof(realm));
+	bool registry_tls = !strncmp(l->base, "https:", 6), realm_tls = !strncmp(url, "https:", 6);
 	if (registry_tls && !realm_tls)
 		return err_set(e, ERR_AUTH, 0, "registry %.*s names a token server without TLS, which is refused", SLICE_ARG(rh));
-	*ret_send = have && oci_same_owner(rh, th);
+	*ret_send = l->credentials->found && oci_same_owner(rh, th);
 	return OK;
 }
 
-static enum err_code ask_token(struct registry *g, const struct oci_challenge *c, const char *realm,
-					 const struct net_response *r, bool send,
-			       struct buf *out, int *ret_status, struct err *e)
+static enum err_code ask_token(const struct registry_login *l, const struct oci_challenge *c, const char *realm,
+			       const struct net_response *r, bool send, struct buf *out, int *ret_status, struct err *e)
 {
 	AUTO_BUF url = BUF(16 * KIB);
 	AUTO_BUF auth = BUF(128 * KIB);
 	AUTO_BUF form = BUF(128 * KIB);
-	struct net_request q = { .accept = "application/json", .endpoint = &r->reach };
+	struct net_request q = { .accept = "application/json", .endpoint = &r->reach, .once = l->once, .whole_ms = l->whole_ms };
 	buf_puts(&url, realm);
-	if (send && g->credentials.identity_token.n) {
+	if (send && l->credentials->identity_token.n) {
 		q.method = "POST";
 		q.content_type = "application/x-www-form-urlencoded";
 		buf_puts(&form, "grant_type=refresh_token&client_id=pabean&refresh_token=");
-		net_url_escape(&form, g->credentials.identity_token);
+		net_url_escape(&form, l->credentials->identity_token);
 		buf_putc(&form, '&');
-		token_query(g, c, &form);
+		token_query(l, c, &form);
 		TRY(buf_ok(&form, "a token request", e));
 		q.body = buf_slice(&form);
 	} else {
 		buf_puts(&url, strchr(realm, '?') ? "&" : "?");
-		token_query(g, c, &url);
+		token_query(l, c, &url);
 		if (send)
-			TRY(basic(&g->credentials, &auth, e));
+			TRY(basic(l->credentials, &auth, e));
 	}
 	TRY(buf_ok(&url, "a token request", e));
 	q.url = buf_cstr(&url);
 	q.authorization = auth.n ? buf_cstr(&auth) : NULL;
-	return net_fetch(g->net, &q, out, ret_status, e);
+	return net_fetch(l->net, &q, out, ret_status, e);
 }
 
-static enum err_code bearer(struct oci_source *s, struct registry *g, const struct oci_challenge *c,
-					 const struct net_response *r, struct arena *a,
-			    struct buf *out, struct err *e)
+static enum err_code bearer(const struct registry_login *l, const struct oci_challenge *c, const struct net_response *r, struct arena *a,
+			    struct buf *out, uint64_t *ret_life_s, struct err *e)
 {
 	AUTO_BUF realm = BUF(16 * KIB);
 	AUTO_BUF body = BUF(MAX_TOKEN_ANSWER);
@@ -110,52 +111,57 @@ static enum err_code bearer(struct oci_source *s, struct registry *g, const stru
 	char origin[200], said[160];
 	char *raw = arena_slice_cstr(a, c->realm);
 	TRY(arena_ok(a, "read a challenge", e));
-	if (net_url_join(g->base, raw, &realm, e))
-		return err_prefix(e, "the token server that registry %.*s names", SLICE_ARG(g->ref.domain));
+	if (net_url_join(l->base, raw, &realm, e))
+		return err_prefix(e, "the token server that registry %.*s names", SLICE_ARG(l->name));
 	const char *url = buf_cstr(&realm);
-	TRY(check_realm(g, url, g->credentials.found, &send, e));
-	if (ask_token(g, c, url, r, send, &body, &status, e))
-		return err_prefix(e, "get a token for '%s'", ESC(s->text));
+	TRY(check_realm(l, url, &send, e));
+	if (ask_token(l, c, url, r, send, &body, &status, e))
+		return err_prefix(e, "get a token for '%s'", ESC(l->what));
 	net_url_origin(url, origin, sizeof(origin));
-	if (status != 200 && g->credentials.found && !send)
+	if (status != 200 && l->credentials->found && !send)
 		return err_set(e, ERR_AUTH, 0,
-				"registry %.*s names the token server %s, which does not belong to it; credentials are not sent there",
-			       SLICE_ARG(g->ref.domain), origin);
+			       "registry %.*s names the token server %s, which does not belong to it; credentials are not sent there",
+			       SLICE_ARG(l->name), origin);
 	if (status != 200)
-		return err_set(e, ERR_AUTH, 0, "token server %s answers %d for '%s'%s%s; %s", origin, status, ESC(s->text), body.n ? ": " : "",
-			       registry_message(buf_slice(&body), said, sizeof(said)),
-			       g->credentials.found ? "check the credentials" : "log in, or give --authfile");
-	TRY(token_of(buf_slice(&body), a, &token, e));
+		return err_set(e, status == 429 || status >= 500 ? ERR_NET : ERR_AUTH, 0, "token server %s answers %d for '%s'%s%s; %s", origin,
+			       status, ESC(l->what), body.n ? ": " : "", registry_message(buf_slice(&body), said, sizeof(said)),
+			       l->credentials->found ? "check the credentials" : l->hint);
+	TRY(token_of(buf_slice(&body), a, &token, ret_life_s, e));
 	buf_printf(out, "Bearer ");
 	buf_put_slice(out, token);
 	return buf_ok(out, "a token", e);
 }
 
-static enum err_code renew(struct oci_source *s, struct registry *g, const struct net_response *r, struct err *e)
+enum err_code registry_login(const struct registry_login *l, const struct net_response *r, struct buf *out, uint64_t *ret_life_s, struct err *e)
 {
 	AUTO_ARENA a = ARENA(4 * MIB);
-	AUTO_BUF out = BUF(128 * KIB);
 	struct oci_challenge c = { 0 };
-	if (!g->credentials_known)
-		TRY(oci_credentials_find(&s->o, &g->ref, &s->arena, &g->credentials, e));
-	g->credentials_known = true;
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (slice_eq_nocase(r->headers[i].name, SL("WWW-Authenticate")))
 			oci_challenge_parse(r->headers[i].value, &a, &c);
-	if (c.bearer && c.realm.n) {
-		TRY(bearer(s, g, &c, r, &a, &out, e));
-	} else if (!c.basic) {
-		return err_set(e, ERR_AUTH, 0, "registry %.*s refuses access and names no way to log in that is known",
-				SLICE_ARG(g->ref.domain));
-	} else if (!g->credentials.found || g->credentials.identity_token.n) {
-		return err_set(e, ERR_AUTH, 0, "registry %.*s wants a user and password for '%s'; log in, or give --authfile",
-			       SLICE_ARG(g->ref.domain), ESC(s->text));
-	} else if (!strncmp(g->base, "http:", 5) && s->o.tls_verify) {
-		return err_set(e, ERR_AUTH, 0, "credentials are not sent to %.*s without TLS; use --tls-verify=false if that is wanted",
-			       SLICE_ARG(g->ref.domain));
-	} else {
-		TRY(basic(&g->credentials, &out, e));
-	}
+	*ret_life_s = UINT64_MAX;
+	if (c.bearer && c.realm.n)
+		return bearer(l, &c, r, &a, out, ret_life_s, e);
+	if (!c.basic)
+		return err_set(e, ERR_AUTH, 0, "registry %.*s refuses access and names no way to log in that is known", SLICE_ARG(l->name));
+	if (!l->credentials->found || l->credentials->identity_token.n)
+		return err_set(e, ERR_AUTH, 0, "registry %.*s wants a user and password for '%s'; %s", SLICE_ARG(l->name), ESC(l->what), l->hint);
+	if (!strncmp(l->base, "http:", 5) && !l->plain_fine)
+		return err_set(e, ERR_AUTH, 0, "credentials are not sent to %.*s without TLS; %s", SLICE_ARG(l->name), l->plain_hint);
+	return basic(l->credentials, out, e);
+}
+
+static enum err_code renew(struct oci_source *s, struct registry *g, const struct net_response *r, struct err *e)
+{
+	AUTO_BUF out = BUF(128 * KIB);
+	uint64_t life_s;
+	struct registry_login l = { .net = g->net, .base = g->base, .name = g->ref.domain, .repository = g->ref.path, .what = s->text,
+		.credentials = &g->credentials, .hint = "log in, or give --authfile", .plain_fine = !s->o.tls_verify,
+		.plain_hint = "use --tls-verify=false if that is wanted" };
+	if (!g->credentials_known)
+		TRY(oci_credentials_find(&s->o, &g->ref, &s->arena, &g->credentials, e));
+	g->credentials_known = true;
+	TRY(registry_login(&l, r, &out, &life_s, e));
 	char *text = strdup(buf_cstr(&out));
 	if (!text)
 		return err_set(e, ERR_NOMEM, 0, "keep a token");

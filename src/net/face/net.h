@@ -4,9 +4,13 @@
  * scheme, host and port of the first URL. A redirect (or a URL asked for with `endpoint`) may lead to an address of a kind (public <
  * private < loopback < link-local, metadata, multicast, reserved) only if the first endpoint itself was of that kind or a further one;
  * IPv4-mapped, NAT64 and 6to4 addresses count as the IPv4 address in them. This is checked at connect, on the address itself.
+ * Behind a proxy, literal addresses and names that resolve here are judged before the proxy is asked.
  * Proxies come from http_proxy, https_proxy, all_proxy, no_proxy (also upper case but HTTP_PROXY, as curl). */
 #pragma once
 #include "codec.h"
+
+/* What kind of address was connected to, for `endpoint` and `farthest`. */
+enum net_reach { NET_REACH_PUBLIC, NET_REACH_PRIVATE, NET_REACH_LOOPBACK, NET_REACH_SPECIAL };
 
 struct net_options {
 	const char *user_agent;		/* NULL: "pabean" */
@@ -14,6 +18,8 @@ struct net_options {
 	const char *ca_file;		/* added to the system's; NULL: none */
 	const char *client_cert, *client_key;	/* PEM; NULL: none */
 	const char *unix_socket;	/* all requests go through it; URLs are then "http://localhost/…" */
+	const char *proxy;		/* URL of a proxy for everything; "": none; NULL: the environment's */
+	const enum net_reach *farthest;	/* no request goes farther, whoever named its URL; NULL: no such limit */
 	uint64_t timeout_ms;		/* to connect, and without a byte; 0: 60 s */
 	unsigned retries;		/* of one request without progress; 0: 4. Back-off 0.5 s doubled, Retry-After honoured up to 60 s */
 };
@@ -23,9 +29,6 @@ struct net_client;	/* thread-safe; keeps connections */
 void net_client_close(struct net_client *c);	/* takes NULL; after its streams */
 
 struct net_header { struct slice name, value; };
-
-/* What kind of address was connected to, for `endpoint`. */
-enum net_reach { NET_REACH_PUBLIC, NET_REACH_PRIVATE, NET_REACH_LOOPBACK, NET_REACH_SPECIAL };
 
 struct net_request {
 	const char *method;		/* NULL: GET; HEAD; POST, PUT, PATCH, DELETE with body */
@@ -39,12 +42,15 @@ struct net_request {
 	uint64_t offset;		/* resume behind that many bytes already there; the stream then starts at offset */
 	const char *if_range;		/* ETag of what is already there; with offset: ERR_NET when it changed */
 	bool no_redirect;		/* a 3xx is the answer */
+	bool once;			/* nothing is tried again: a broken connection is an error, 429 and 5xx are answers */
+	uint64_t head_ms;		/* longest wait for the final answer's head, over all hops and repetitions; 0: no such limit */
+	uint64_t whole_ms;		/* the same for the whole answer */
 };
 
 enum { NET_MAX_HEADERS = 256, NET_MAX_HEADER_BYTES = 64 << 10 };
 
 /* Lives as long as the stream. A status is not an error: only failing to get one is (ERR_NET, ERR_TIMEOUT, ERR_CANCELLED; ERR_AUTH: the
- * certificate is not trusted). 429, 502, 503, 504 and broken connections are tried again first. */
+ * certificate is not trusted; ERR_NET with sys EACCES: a server led to an address that is refused). 429, 502, 503, 504 and broken connections are tried again first. */
 struct net_response {
 	int status;
 	const struct net_header *headers;	/* of the final answer */
