@@ -36,7 +36,45 @@ void gate_blob_remember(struct call *c, struct slice digest, uint64_t size, uint
  * the gate is off or the digest is admitted already, queues the inspection where needed. Announces. */
 [[nodiscard]] enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_put *put, struct err *e);
 
-/* Sleeps until something changed or deadline; see http_wait. Used by handlers whose answer is GATE_WAIT. */
-void gate_wait(struct call *c, uint64_t deadline_ms, http_fn *fn, void *arg);
+/* What a tag gives now (GATE.md 3, 4): its served digest, or the newer one if that may go out, with an answer about it. GATE_ABSENT: no such tag. *ret_digest is
+ * set but for GATE_ABSENT; in the request's arena. For pull-through repositories: after upstream_tag. */
+[[nodiscard]] enum err_code gate_tag(struct call *c, struct slice tag, struct slice *ret_digest, struct gate_answer *ret, struct err *e);
+
+/* Sleeps until something changed or the deadline, then runs fn on a pool thread (see http_wait). seen_changes: g->changes as it was before the question whose answer was
+ * GATE_WAIT. false: too many wait already (nothing was done; answer 429). */
+bool gate_wait(struct call *c, uint64_t seen_changes, uint64_t deadline_ms, http_fn *fn, void *arg);
+void gate_forget(struct call *c);	/* the request is over: from `done` */
 /* Called by the listener on every change: wakes waiters. */
 void gate_changed(struct gateway *g);
+uint64_t gate_waiting(struct gateway *g);
+/* Reads policies (when `reload`), advisories, intelligence and the generation again; at start, every second, on changes. */
+[[nodiscard]] enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e);
+/* Judges again what older generations judged, in batches, until nothing is left or stop; called by the maintenance thread. */
+[[nodiscard]] enum err_code gate_sweep(struct gateway *g, const _Atomic bool *stop, struct err *e);
+
+struct slice_items;
+const struct slice_items *gate_platforms(struct gateway *g, struct slice repository);
+struct store_manifest;
+struct store_ref;
+bool gate_child_counts(const struct slice_items *platforms, const struct store_manifest *index, const struct store_ref *ref);
+
+/* --- What people decide. Each leaves a row, an audit record and an event, and acts at once. who: for the record; its right was checked. ----------------------- */
+struct gate_decision_request {
+	struct slice repositories;	/* glob; for a reference: its repository */
+	struct slice digest;		/* empty only for a waiver */
+	struct slice reason;		/* never empty */
+	uint64_t until_s;		/* approve, waive: in the future and at most approve_max_s away */
+	struct slice waiver;		/* waive: the YAML of one waiver (finding, package, image, until, reason), made by the caller */
+};
+/* ERR_NOT_FOUND: not in any such repository, or not inspected yet (approve); ERR_USAGE: what is wrong with the request. */
+[[nodiscard]] enum err_code gate_approve(struct gateway *g, const struct access_subject *who, const struct gate_decision_request *q, int64_t *ret_id, struct err *e);
+[[nodiscard]] enum err_code gate_revoke(struct gateway *g, const struct access_subject *who, const struct gate_decision_request *q, int64_t *ret_id, struct err *e);
+[[nodiscard]] enum err_code gate_waive(struct gateway *g, const struct access_subject *who, const struct gate_decision_request *q, int64_t *ret_id, struct err *e);
+/* Ends an approval, revocation or waiver. */
+[[nodiscard]] enum err_code gate_end_decision(struct gateway *g, const struct access_subject *who, int64_t id, struct slice reason, struct err *e);
+/* inspect: from the bytes again (a job); else judged from what is stored, by the present generation. digest empty: everything in the repositories. */
+[[nodiscard]] enum err_code gate_rejudge(struct gateway *g, const struct access_subject *who, struct slice repositories, struct slice digest, bool inspect, uint64_t *ret_n,
+					 struct err *e);
+/* What a policy (text) would say of everything in force: calls fn for each verdict that would change. Nothing is stored. */
+typedef enum err_code gate_dry_fn(void *arg, struct slice repository, struct slice digest, enum store_state now, enum store_state then, struct slice reasons_json, struct err *e);
+[[nodiscard]] enum err_code gate_dry_run(struct gateway *g, struct slice policy_text, gate_dry_fn *fn, void *arg, struct err *e);

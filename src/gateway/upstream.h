@@ -20,3 +20,8 @@ void upstreams_close(struct gateway *g);
 [[nodiscard]] enum err_code upstream_tags(struct call *c, struct arena *a, struct slice **ret, size_t *ret_n, struct err *e);
 /* Fetches upstream's referrers (API and fallback tag) of a digest into the repository when they are not known as of tag_ttl; failure is no error but a warning. */
 void upstream_referrers(struct call *c, struct slice digest, char ret_warning[512]);
+/* Is the digest old enough at this upstream (cool_down)? In the caller's transaction. *ret_wait_s: how long still. An approval overrides it. */
+[[nodiscard]] enum err_code upstream_cooled(struct gateway *g, struct sql_tx *tx, const struct config_upstream *u, int64_t repo_id, struct slice digest, bool *ret,
+					    uint64_t *ret_wait_s, struct err *e);
+/* Called every few seconds by the maintenance thread: polls watched tags, serves digests that have cooled down. */
+void upstream_poll(struct gateway *g);

@@ -170,16 +170,28 @@ enum err_code policy_load(const char *path, struct policy **ret, struct err *e)
 	return OK;
 }
 
-enum err_code policy_add_waivers(struct policy *p, const char *path, struct err *e)
+static enum err_code waivers_document(struct policy *p, const struct yml_doc *doc, struct err *e)
 {
 	static const char *const keys[] = { "version", "waivers", NULL };
+	if (!doc->root || doc->root->kind == YML_LIST)
+		return waivers_parse(p, doc, doc->root, e);
+	TRY(yml_check_map(doc, doc->root, keys, "a file of waivers", e));
+	return waivers_parse(p, doc, yml_get(doc->root, "waivers"), e);
+}
+
+enum err_code policy_add_waivers(struct policy *p, const char *path, struct err *e)
+{
 	struct yml_doc doc;
 	if (yml_load(path, &p->arena, &doc, e) != OK)
 		return e->code == ERR_USAGE ? e->code : err_prefix(e, "read waivers");
-	if (!doc.root || doc.root->kind == YML_LIST)
-		return waivers_parse(p, &doc, doc.root, e);
-	TRY(yml_check_map(&doc, doc.root, keys, "a file of waivers", e));
-	return waivers_parse(p, &doc, yml_get(doc.root, "waivers"), e);
+	return waivers_document(p, &doc, e);
+}
+
+enum err_code policy_parse_waivers(struct policy *p, struct slice text, const char *name, struct err *e)
+{
+	struct yml_doc doc;
+	TRY(yml_parse(text, name, &p->arena, &doc, e));
+	return waivers_document(p, &doc, e);
 }
 
 void policy_free(struct policy *p)

@@ -17,6 +17,8 @@ static inline void policy_cleanup(struct policy **p) { policy_free(*p); }
 
 /* Adds the waivers of another file (a map with `waivers:`, or only the list). */
 [[nodiscard]] enum err_code policy_add_waivers(struct policy *p, const char *path, struct err *e);
+/* The same from memory; `name` is for messages and must outlive the policy. */
+[[nodiscard]] enum err_code policy_parse_waivers(struct policy *p, struct slice text, const char *name, struct err *e);
 
 struct policy_problem { unsigned line, column; bool fatal; char text[320]; };
 /* Checks a file as people want it explained: *ret_n problems at most cap; fatal ones are what policy_load refuses, the others are

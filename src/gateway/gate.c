@@ -1,0 +1,365 @@
+/* Asking the gate: one answer from what is known, and a start for what is not. */
+#include "gate_inside.h"
+#include "os.h"
+#include "upstream.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LOOK_ARENA = 32 << 20, MOST_ROUNDS = 4, PUSHER_SEES_S = 3600 };
+
+struct look {
+	struct call *c;
+	struct gateway *g;
+	struct slice repository, digest;
+	int64_t repo_id;
+	struct arena *arena;
+	struct gate_view view;
+	bool own;			/* the caller pushed it within the last hour */
+	bool absent;
+	const struct slice_items *start;
+};
+
+static enum err_code own_push(struct sql_tx *tx, struct look *k, struct err *e)
+{
+	if (!k->c || k->c->who.anonymous)
+		return OK;
+	int64_t n;
+	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM repo_manifest WHERE repo_id = ?1 AND digest = ?2 AND account = ?3 AND created_s > ?4 AND origin = 0",
+			"itzi", k->repo_id, k->digest, k->c->who.name, (int64_t)(os_now_s() - PUSHER_SEES_S)));
+	k->own = n > 0;
+	return OK;
+}
+
+static enum err_code look_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct look *k = arg;
+	k->view = (struct gate_view){ 0 };
+	k->absent = false;
+	enum err_code code = store_repo(tx, k->repository, SLICE_NULL, false, &k->repo_id, e);
+	if (code == ERR_NOT_FOUND) {
+		k->absent = true;
+		return OK;
+	}
+	if (code != OK)
+		return code;
+	TRY(gate_look(k->g, tx, k->repo_id, k->repository, k->digest, 0, k->arena, &k->view, e));
+	return own_push(tx, k, e);
+}
+
+/* --- Starting an inspection ------------------------------------------------------------------------------------------------ */
+
+static enum err_code start_one(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, int priority, bool again, struct err *e)
+{
+	struct store_verdict v = { .repo_id = repo_id, .digest = digest, .state = STATE_FETCHING, .reasons = SL("[]"), .policy_digest = SL("") };
+	TRY(sql_run(tx, NULL, e, "INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s, decision_id, attempts, seq)"
+		    " VALUES (?1, ?2, ?3, 0, '', '[]', 0, ?4, 0, 0, 1) ON CONFLICT (repo_id, digest) DO NOTHING", "itii", repo_id, digest, (int64_t)v.state,
+		    (int64_t)os_now_s()));
+	return store_job_put(tx, "inspect", repo_id, digest, priority, account, again, e);
+}
+
+static enum err_code start_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct look *k = arg;
+	for (size_t i = 0; i < k->start->n; i++)
+		TRY(start_one(tx, k->repo_id, k->start->items[i], k->c ? slice_str(k->c->who.name) : SL(""), 10, false, e));
+	return sql_announce(tx, e);
+}
+
+/* Children of an index that are not here yet come from upstream; what is here gets a job. */
+static enum err_code start_missing(struct look *k, struct err *e)
+{
+	for (size_t i = 0; k->c && k->c->upstream && i < k->view.missing.n; i++)
+		if (!slice_eq(k->view.missing.items[i], k->digest))
+			TRY(upstream_manifest(k->c, k->view.missing.items[i], e));
+	k->start = &k->view.missing;
+	return sql_write(k->g->store.sql, start_tx, k, e);
+}
+
+static enum err_code judge_stale(struct look *k, bool *ret_again, struct err *e)
+{
+	*ret_again = false;
+	for (size_t i = 0; i < k->view.stale.n; i++) {
+		bool queued;
+		TRY(gate_judge_again(k->g, k->repo_id, k->repository, k->view.stale.items[i], &queued, e));
+		*ret_again = *ret_again || !queued;
+	}
+	return OK;
+}
+
+/* --- Answers --------------------------------------------------------------------------------------------------------------- */
+
+static void describe(struct look *k, struct gate_answer *a)
+{
+	AUTO_BUF why = BUF(sizeof(a->text));
+	const char *what = k->view.result == GATE_REFUSED ? "refused" : k->view.result == GATE_HELD ? "held until a person decides" : "not judged yet";
+	char url[200];
+	gate_reason_text(k->view.reasons, &why);
+	snprintf(url, sizeof(url), "%.*s", SLICE_ARG(k->g->config->public_url));
+	if (k->view.result == GATE_WAIT)
+		snprintf(a->text, sizeof(a->text), "%s%s; ask again in %u s", k->view.failed ? "the inspection failed and is tried again: " : "the image is being inspected",
+			 k->view.failed ? buf_cstr(&why) : "", a->retry_s);
+	else
+		snprintf(a->text, sizeof(a->text), "%s: %.280s; report: %s/api/v1/report?reference=%.*s@%.19s", what, buf_cstr(&why), url,
+			 (int)MIN(k->repository.n, (size_t)100), (const char *)k->repository.p, (const char *)k->view.about.p);
+}
+
+static bool stale_node(struct gateway *g)
+{
+	uint64_t seen = atomic_load(&g->gate->checked_ms), limit = g->config->max_staleness_ms ? g->config->max_staleness_ms : 5000;
+	return !atomic_load(&g->gate->generation) || store_now_ms() > seen + limit;
+}
+
+static void answer_of(struct look *k, const struct config_repository *rule, struct gate_answer *a)
+{
+	a->result = k->view.result;
+	a->retry_s = k->view.failed ? 30 : 5;
+	if (a->result != GATE_YES)
+		describe(k, a);
+	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN) {
+		snprintf(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
+		a->result = GATE_YES;
+	} else if (a->result != GATE_YES && a->result != GATE_ABSENT && k->own) {
+		snprintf(a->warning, sizeof(a->warning), "nobody but you sees this yet: %.400s", a->text);
+		a->result = GATE_YES;
+	} else if (a->result == GATE_YES && k->view.expires_s && k->view.expires_s < os_now_s() + 7 * 86400) {
+		char when[21];
+		os_format_time(k->view.expires_s, when);
+		snprintf(a->warning, sizeof(a->warning), "this verdict ends at %s", when);
+	}
+	if (a->result == GATE_WAIT && k->view.failed)
+		a->result = GATE_BUSY;
+}
+
+static enum err_code ask(struct look *k, struct gate_answer *ret, struct err *e)
+{
+	struct gate_answer a = { 0 };
+	const struct config_repository *rule = config_repository_for(k->g->config, k->repository);
+	AUTO_ARENA arena = ARENA(LOOK_ARENA);
+	k->arena = &arena;
+	if (rule->gate == GATE_ENFORCE && stale_node(k->g)) {
+		ret->result = GATE_STALE;
+		snprintf(ret->text, sizeof(ret->text), "this node does not know by what to judge at present; ask again");
+		ret->retry_s = 5;
+		return OK;
+	}
+	for (int round = 0; round < MOST_ROUNDS; round++) {
+		bool again = false;
+		arena_free(&arena);
+		arena = ARENA(LOOK_ARENA);
+		TRY(sql_read(k->g->store.sql, look_tx, k, e));
+		if (k->absent || k->view.result == GATE_ABSENT) {
+			ret->result = GATE_ABSENT;
+			return OK;
+		}
+		if (rule->gate == GATE_OFF) {
+			*ret = (struct gate_answer){ .result = GATE_YES };
+			return OK;
+		}
+		if (k->view.stale.n)
+			TRY(judge_stale(k, &again, e));
+		if (k->view.missing.n)
+			TRY(start_missing(k, e));
+		if (!again)
+			break;
+	}
+	answer_of(k, rule, &a);
+	*ret = a;
+	return OK;
+}
+
+enum err_code gate_manifest(struct call *c, struct slice digest, struct gate_answer *ret, struct err *e)
+{
+	struct look k = { .c = c, .g = c->g, .repository = c->repository, .digest = digest };
+	return ask(&k, ret, e);
+}
+
+/* --- Tags -------------------------------------------------------------------------------------------------------------------- */
+
+struct tag_look { struct gateway *g; struct slice repository, tag; struct arena *arena; int64_t repo_id; struct store_tag t; bool absent; };
+
+static enum err_code tag_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct tag_look *k = arg;
+	k->absent = false;
+	enum err_code code = store_repo(tx, k->repository, SLICE_NULL, false, &k->repo_id, e);
+	if (code == OK)
+		code = store_tag_get(tx, k->repo_id, k->tag, k->arena, &k->t, e);
+	if (code != ERR_NOT_FOUND)
+		return code;
+	k->absent = true;
+	return OK;
+}
+
+static enum err_code promote_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct tag_look *k = arg;
+	TRY(gate_promote(k->g, tx, k->repo_id, k->repository, k->t.pushed_digest, 0, e));
+	TRY(sql_announce(tx, e));
+	return store_tag_get(tx, k->repo_id, k->tag, k->arena, &k->t, e);
+}
+
+/* What was pushed (or seen upstream) last is not what is served: does that one come, or why not? */
+static enum err_code newer(struct call *c, struct tag_look *k, struct gate_answer *a, struct err *e)
+{
+	TRY(gate_manifest(c, k->t.pushed_digest, a, e));
+	if (a->result != GATE_YES)
+		return OK;
+	TRY(sql_write(c->g->store.sql, promote_tx, k, e));
+	if (slice_eq(k->t.served_digest, k->t.pushed_digest))
+		return OK;
+	a->result = GATE_HELD;
+	snprintf(a->text, sizeof(a->text), "held: %s is admitted, but too young at its upstream (cool_down), or an older one than was served before (tag_rollback)",
+		 (const char *)arena_slice_cstr(k->arena, slice_upto(k->t.pushed_digest, 19)));
+	return OK;
+}
+
+enum err_code gate_tag(struct call *c, struct slice tag, struct slice *ret_digest, struct gate_answer *ret, struct err *e)
+{
+	struct tag_look k = { .g = c->g, .repository = c->repository, .tag = tag, .arena = http_arena(c->r) };
+	struct gate_answer a = { 0 }, last = { 0 };
+	TRY(sql_read(c->g->store.sql, tag_tx, &k, e));
+	*ret = (struct gate_answer){ .result = GATE_ABSENT };
+	if (k.absent)
+		return OK;
+	bool same = slice_eq(k.t.served_digest, k.t.pushed_digest);
+	if (c->rule->gate != GATE_ENFORCE || same) {
+		*ret_digest = k.t.pushed_digest;
+		return gate_manifest(c, *ret_digest, ret, e);
+	}
+	TRY(newer(c, &k, &a, e));
+	*ret_digest = k.t.pushed_digest;
+	*ret = a;
+	bool wait = a.result == GATE_WAIT && c->upstream && c->upstream->wait_on_new;
+	if (a.result == GATE_YES || !k.t.served_digest.n || wait)
+		return OK;
+	/* The last admitted one is served, and said to be not the newest. */
+	TRY(gate_manifest(c, k.t.served_digest, &last, e));
+	*ret_digest = k.t.served_digest;
+	if (last.result == GATE_YES)
+		snprintf(last.warning, sizeof(last.warning), "this is the last admitted image of the tag; the newer %.19s is %.380s", (const char *)k.t.pushed_digest.p, a.text);
+	*ret = last;
+	return OK;
+}
+
+/* --- Putting --------------------------------------------------------------------------------------------------------------------- */
+
+enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_put *put, struct err *e)
+{
+	const struct config_repository *rule = config_repository_for(g->config, put->repository);
+	AUTO_BUF body = BUF(4096);
+	int64_t seq = 0;
+	bool changed;
+	if (put->tag.n)
+		TRY(store_tag_push(tx, put->repo_id, put->tag, put->digest, put->from_upstream ? 1 : 0, put->account, &seq, e));
+	if (put->kind != STORE_INDEX && rule->gate != GATE_OFF)
+		TRY(start_one(tx, put->repo_id, put->digest, put->account, 5, false, e));
+	if (rule->gate == GATE_ENFORCE)
+		TRY(gate_promote(g, tx, put->repo_id, put->repository, put->digest, 0, e));
+	else if (put->tag.n)
+		TRY(store_tag_serve(tx, put->repo_id, put->tag, put->digest, seq, &changed, e));
+	if (!put->from_upstream) {
+		buf_puts(&body, "{\"tag\":\"");
+		text_json_escape(&body, put->tag);
+		buf_puts(&body, "\",\"account\":\"");
+		text_json_escape(&body, put->account);
+		buf_puts(&body, "\"}");
+		TRY(buf_ok(&body, "an event", e));
+		TRY(event_put(g, tx, "manifest.pushed", put->repository, put->digest, buf_slice(&body), e));
+	}
+	return sql_announce(tx, e);
+}
+
+/* --- Waiting --------------------------------------------------------------------------------------------------------------------- */
+
+struct gate_sleep { struct call *c; http_fn *fn; void *arg; };
+
+void gate_forget(struct call *c)
+{
+	struct gate *gate = c->g->gate;
+	pthread_mutex_lock(&gate->wait_lock);
+	for (size_t i = 0; i < gate->n_waiters; i++) {
+		if (gate->waiters[i] == c) {
+			gate->waiters[i] = gate->waiters[--gate->n_waiters];
+			break;
+		}
+	}
+	pthread_mutex_unlock(&gate->wait_lock);
+}
+
+static void awake(struct http_request *r, void *arg)
+{
+	struct gate_sleep *s = arg;
+	gate_forget(s->c);
+	s->fn(r, s->arg);
+}
+
+bool gate_wait(struct call *c, uint64_t seen_changes, uint64_t deadline_ms, http_fn *fn, void *arg)
+{
+	struct gate *gate = c->g->gate;
+	struct gate_sleep *s = arena_new(http_arena(c->r), struct gate_sleep);
+	unsigned most = c->g->config->max_waiters ? MIN(c->g->config->max_waiters, (unsigned)GATE_MOST_WAITERS) : GATE_MOST_WAITERS;
+	if (!s)
+		return false;
+	*s = (struct gate_sleep){ c, fn, arg };
+	pthread_mutex_lock(&gate->wait_lock);
+	bool room = gate->n_waiters < most;
+	if (room)
+		gate->waiters[gate->n_waiters++] = c;
+	pthread_mutex_unlock(&gate->wait_lock);
+	if (!room)
+		return false;
+	/* What changed between the look and this moment is not lost. */
+	if (atomic_load(&c->g->changes) != seen_changes)
+		http_wake(c->r);
+	http_wait(c->r, deadline_ms, awake, s);
+	return true;
+}
+
+void gate_changed(struct gateway *g)
+{
+	struct gate *gate = g->gate;
+	pthread_mutex_lock(&gate->wait_lock);
+	for (size_t i = 0; i < gate->n_waiters; i++)
+		http_wake(gate->waiters[i]->r);
+	pthread_mutex_unlock(&gate->wait_lock);
+}
+
+uint64_t gate_waiting(struct gateway *g)
+{
+	pthread_mutex_lock(&g->gate->wait_lock);
+	uint64_t n = g->gate->n_waiters;
+	pthread_mutex_unlock(&g->gate->wait_lock);
+	return n;
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------------------------ */
+
+enum err_code gate_open(struct gateway *g, struct err *e)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+	if (!gate)
+		return err_set(e, ERR_NOMEM, 0, "out of memory");
+	pthread_mutex_init(&gate->lock, NULL);
+	pthread_mutex_init(&gate->memory_lock, NULL);
+	pthread_mutex_init(&gate->wait_lock, NULL);
+	g->gate = gate;
+	struct rejudge_options o = { .db_dir = g->run->db_dir };
+	enum err_code code = rejudge_open(&o, &gate->rejudge, e);
+	if (code == OK)
+		code = gate_refresh(g, false, e);
+	if (code != OK)
+		gate_close(g);
+	return code;
+}
+
+void gate_close(struct gateway *g)
+{
+	struct gate *gate = g->gate;
+	if (!gate)
+		return;
+	policy_set_release(gate->set);
+	rejudge_close(gate->rejudge);
+	arena_free(&gate->inputs_arena);
+	free(gate);
+	g->gate = NULL;
+}
