@@ -116,7 +116,7 @@ enum err_code cli_config_parse(struct cli *c, struct slice text, const char *nam
 		const struct cli_command *cmd = part_of(n);
 		struct known own = { 0 };
 		char what[64];
-		if (!cmd)
+		if (!cmd || cmd->own_part)
 			continue;
 		known_add_command(&own, cmd);
 		known_add_options(&own, cli_common_options);
@@ -139,22 +139,65 @@ static enum err_code load_file(struct cli *c, const char *path, bool must_exist,
 	return cli_config_parse(c, buf_slice(&b), path, origin, e);
 }
 
-enum err_code cli_config_load(struct cli *c, struct err *e)
+/* The person's file, NULL when there is nowhere to look; *ret_named: it was named and must exist. */
+static enum err_code user_file(struct cli *c, const char **ret, bool *ret_named, struct err *e)
 {
 	const char *given = cli_text(c, "config", getenv("PABEAN_CONFIG"));
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	struct slice path = SLICE_NULL;
-	TRY(load_file(c, "/etc/pabean/pabean.yaml", false, CLI_FROM_SYSTEM_FILE, e));
-	if (given && *given)
-		return load_file(c, given, true, CLI_FROM_USER_FILE, e);
-	if (base && base[0] == '/')
+	*ret_named = given && *given;
+	if (*ret_named)
+		path = slice_str(given);
+	else if (base && base[0] == '/')
 		path = arena_printf(&c->arena, "%s/pabean/pabean.yaml", base);
 	else if (home && home[0] == '/')
 		path = arena_printf(&c->arena, "%s/.config/pabean/pabean.yaml", home);
-	else
+	*ret = (const char *)path.p;
+	return arena_ok(&c->arena, "the configuration's path", e);
+}
+
+static const char system_file[] = "/etc/pabean/pabean.yaml";
+
+enum err_code cli_config_load(struct cli *c, struct err *e)
+{
+	const char *path;
+	bool named;
+	TRY(user_file(c, &path, &named, e));
+	TRY(load_file(c, system_file, false, CLI_FROM_SYSTEM_FILE, e));
+	return path ? load_file(c, path, named, CLI_FROM_USER_FILE, e) : OK;
+}
+
+static enum err_code part_in(const char *path, bool must_exist, const char *name, struct buf *text, bool *ret, struct err *e)
+{
+	AUTO_ARENA a = ARENA(64 * MIB);
+	struct yml_doc doc;
+	buf_clear(text);
+	enum err_code code = os_read_file(path, text, e);
+	*ret = false;
+	if (code == ERR_NOT_FOUND && !must_exist)
 		return OK;
-	TRY(arena_ok(&c->arena, "the configuration's path", e));
-	return load_file(c, (const char *)path.p, false, CLI_FROM_USER_FILE, e);
+	if (code != OK)
+		return err_prefix(e, "read the configuration");
+	TRY(yml_parse(buf_slice(text), path, &a, &doc, e));
+	*ret = yml_get(doc.root, name);
+	return OK;
+}
+
+enum err_code cli_config_part(struct cli *c, const char *name, const char **ret_path, struct buf *text, struct err *e)
+{
+	const char *path;
+	bool named, found = false;
+	TRY(user_file(c, &path, &named, e));
+	if (path)
+		TRY(part_in(path, named, name, text, &found, e));
+	if (!found) {
+		path = system_file;
+		TRY(part_in(path, false, name, text, &found, e));
+	}
+	if (!found)
+		buf_clear(text);
+	*ret_path = found ? path : NULL;
+	return OK;
 }
 
 enum err_code cli_env_load(struct cli *c, struct err *e)

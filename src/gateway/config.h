@@ -42,7 +42,9 @@ struct gateway_config {
 	struct arena arena;
 	const char *name;		/* of the file, for messages */
 	struct config_listen *listens; size_t n_listens, cap_listens;
+	bool listens_set;		/* by the file or the command line */
 	struct slice state, database;	/* directory; "sqlite:STATE/pabean.db" by default */
+	bool database_set;
 	struct slice s3_endpoint, s3_bucket, s3_region, s3_prefix, s3_credentials_file, s3_ca_file;	/* endpoint empty: a directory */
 	bool s3_redirect;
 	struct slice public_url;	/* without a final slash */

@@ -44,6 +44,7 @@ struct cli_command {
 	const struct cli_option *options;	/* ends with an empty name; the common ones are added */
 	const struct cli_command *const *sub;	/* NULL-terminated, or NULL */
 	bool hidden;			/* not in help and completion */
+	bool own_part;			/* its part of the configuration is read by the command itself (cli_config_part); its options there are not looked for */
 	bool plain;			/* reads neither configuration nor environment */
 };
 
@@ -80,6 +81,9 @@ bool cli_flag(const struct cli *c, const char *name, bool standard);
 uint64_t cli_number(const struct cli *c, const char *name, uint64_t standard);
 /* All values of a repeated option; *ret_n may be 0. */
 const char *const *cli_list(const struct cli *c, const char *name, size_t *ret_n);
+
+/* The strongest configuration file that has the part `name:`, as it is read now; *ret_path NULL and an empty text when none has. The path is in c's arena. */
+[[nodiscard]] enum err_code cli_config_part(struct cli *c, const char *name, const char **ret_path, struct buf *text, struct err *e);
 
 /* --- Messages and output --- */
 

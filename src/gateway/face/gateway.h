@@ -9,8 +9,12 @@ struct gateway_config_source { const char *file; struct slice text; };
 void gateway_config_free(struct gateway_config *c);	/* takes NULL */
 /* All keys with their values, as YAML that parses to the same; secrets are left out. */
 [[nodiscard]] enum err_code gateway_config_print(const struct gateway_config *c, struct buf *out, struct err *e);
-/* "listen", "state", … set from the command line, as if the file said it. */
+/* "listen" (several separated by commas), "state", "database", "public_url", "policy" (the file of the policy "default"), "workers", "log", … set from the command
+ * line, as if the file said it. */
 [[nodiscard]] enum err_code gateway_config_set(struct gateway_config *c, const char *key, struct slice value, struct err *e);
+/* What cannot be known from the file alone: beyond loopback it needs TLS, accounts (`accounts` in the file, or have_accounts: some are in the database) and
+ * public_url, unless told otherwise in full words. ERR_USAGE says what to write. */
+[[nodiscard]] enum err_code gateway_config_check(const struct gateway_config *c, bool insecure_no_tls, bool insecure_no_accounts, bool have_accounts, struct err *e);
 struct slice gateway_config_state(const struct gateway_config *c);	/* the state directory */
 
 struct gateway_run {
