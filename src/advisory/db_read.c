@@ -1,4 +1,5 @@
 #include "db.h"
+#include "codec.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -202,6 +203,14 @@ void advisory_db_close(struct advisory_db *db)
 	arena_free(&db->arena);
 	free(db->checked);
 	free(db);
+}
+
+void advisory_db_digest(const struct advisory_db *db, char dst[33])
+{
+	uint8_t raw[DIGEST_MAX_BYTES] = { 0 };
+	/* The header holds the checksum of the index, the index those of all blocks. */
+	digest_of(DIGEST_SHA256, slice_upto(db->map.bytes, DB_HEADER), raw);
+	hex_encode(dst, raw, 16);
 }
 
 void advisory_db_status(const struct advisory_db *db, struct advisory_status *ret) { *ret = db->status; }

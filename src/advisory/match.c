@@ -7,11 +7,13 @@ static enum err_code fill_data(struct matcher *m, struct err *e)
 {
 	struct report *r = m->r;
 	struct advisory_status s;
-	char built[21];
+	char built[21], digest[33];
 	advisory_db_status(m->db, &s);
 	os_format_time(s.built_s, built);
 	r->advisories_built = arena_dup(r->arena, slice_str(built));
 	r->advisories_records = s.records;
+	advisory_db_digest(m->db, digest);
+	r->advisories_digest = arena_dup(r->arena, slice_str(digest));
 	for (size_t i = 0; i < s.n_ecosystems; i++) {
 		struct ecosystem_info *eco = ARENA_PUSH(r->arena, &r->ecosystems);
 		if (eco)
@@ -43,6 +45,7 @@ enum err_code advisory_match(struct advisory_db *db, struct report *r, const str
 	struct matcher m = { .db = db, .r = r, .o = &options, .scratch = ARENA(PACKAGE_SCRATCH_MIB * MIB),
 			     .cves = arena_calloc(r->arena, CVE_BUCKETS, sizeof(*m.cves)) };
 	TRY(arena_ok(r->arena, "the report", e));
+	size_t had = r->findings.n;
 	distro_of(&r->os, db, r->arena, &m.distro);
 	r->os.known = m.distro.order != VERSION_NONE;
 	enum err_code rc = OK;
@@ -53,5 +56,7 @@ enum err_code advisory_match(struct advisory_db *db, struct report *r, const str
 	if (rc == OK)
 		rc = match_coverage(&m, e);
 	arena_free(&m.scratch);
+	for (size_t i = had; i < r->findings.n; i++)
+		r->findings.items[i].from_advisories = true;
 	return rc;
 }

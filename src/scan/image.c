@@ -177,6 +177,11 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	}
 	w->ns_collect = os_monotonic_ns() - start;
 	start = os_monotonic_ns();
+	w->r->unmatched_jars = c->jars;
+	w->r->unmatched_gems = c->gems;
+	w->r->unmatched_crates = c->crates;
+	/* In the report's order, so that a match made later with the sorted packages gives the same. */
+	report_sort(w->r);
 	struct advisory_match_options m = { .now_s = s->o.now_s ? s->o.now_s : os_now_s(), .max_age_ms = s->o.db_max_age_ms, .include_owned = s->o.include_owned,
 					    .declared = s->o.declared, .unmatched_jars = c->jars, .unmatched_gems = c->gems,
 					    .unmatched_crates = c->crates, .db_error = s->db ? NULL : s->db_error.msg };

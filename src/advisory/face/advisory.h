@@ -46,6 +46,8 @@ struct advisory_status {
 };
 /* Borrows from db. */
 void advisory_db_status(const struct advisory_db *db, struct advisory_status *ret);
+/* What this database is: 32 hex digits over its header, and so over everything in it. The same file has the same on every machine. */
+void advisory_db_digest(const struct advisory_db *db, char dst[33]);
 /* Reads every block. */
 [[nodiscard]] enum err_code advisory_db_verify(struct advisory_db *db, struct err *e);
 
@@ -113,8 +115,9 @@ struct advisory_match_options {
 	const char *db_error;		/* why there is no database, when db is NULL; NULL: none was imported yet */
 };
 
-/* Takes r->packages and r->os; adds findings of kinds vulnerability, malware (MAL-…) and coverage, and os.end-of-life; fills r->os.known,
- * end_of_life, eol_date, r->advisories_… and r->ecosystems. ERR_FORMAT: the database is damaged. */
+/* Takes r->packages and r->os; adds findings of kinds vulnerability, malware (MAL-…) and coverage, and os.end-of-life, all marked
+ * from_advisories; fills r->os.known, end_of_life, eol_date, r->advisories_… and r->ecosystems. ERR_FORMAT: the database is damaged.
+ * Several threads may match with one database at once. */
 [[nodiscard]] enum err_code advisory_match(struct advisory_db *db, struct report *r, const struct advisory_match_options *o, struct err *e);
 
 /* CVSS v2, v3.0, v3.1 or v4.0 vector -> base score (v4: of all its metrics); false when malformed. */

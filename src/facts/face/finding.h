@@ -52,6 +52,7 @@ struct finding {
 	bool owned;		/* file belongs to a distribution package with matching digest */
 	bool weak;		/* a sign that counts only together */
 	enum skip_class_copy { FINDING_SKIP_NONE, FINDING_SKIP_LAYER, FINDING_SKIP_EXECUTABLE, FINDING_SKIP_DATA, FINDING_SKIP_BUDGET } skip_class;
+	bool from_advisories;	/* of advisory_match: made anew when advisories change */
 	/* set by policy */
 	struct slice disposition;	/* "refuse" "hold" "warn" "ignore", or empty */
 	struct slice waived_by;		/* text of the waiver, or empty */
@@ -120,6 +121,8 @@ struct report {
 	struct verdict verdict;
 	uint64_t total_files, total_bytes;
 	/* data */
+	uint64_t unmatched_jars, unmatched_gems, unmatched_crates;	/* seen, but not matched with advisories */
+	struct slice advisories_digest;		/* 32 hex digits of the database that was matched with (advisory_db_digest), or empty */
 	struct slice advisories_built, advisories_source, intel_built, intel_digest, yara_digest;
 	uint64_t advisories_records, intel_records, yara_rules;
 	struct ecosystem_list ecosystems;
