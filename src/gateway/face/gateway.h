@@ -15,6 +15,8 @@ void gateway_config_free(struct gateway_config *c);	/* takes NULL */
 /* What cannot be known from the file alone: beyond loopback it needs TLS, accounts (`accounts` in the file, or have_accounts: some are in the database) and
  * public_url, unless told otherwise in full words. ERR_USAGE says what to write. */
 [[nodiscard]] enum err_code gateway_config_check(const struct gateway_config *c, bool insecure_no_tls, bool insecure_no_accounts, bool have_accounts, struct err *e);
+/* Some lines for a terminal: where it is, what to try, where the gate is off. */
+void gateway_config_hints(const struct gateway_config *c, struct buf *out);
 struct slice gateway_config_state(const struct gateway_config *c);	/* the state directory */
 
 struct gateway_run {
