@@ -18,7 +18,7 @@
 /* Where it listens. TCP address "127.0.0.1:5000", "[::1]:5000", ":5000"; or "unix:PATH" (made 0600, replaced only when nobody answers there). */
 struct httpd_listen {
 	const char *address;
-	int fd;				/* >= 0: already listening (socket activation); address is for people then */
+	int fd;				/* > 0: already listening (socket activation), taken over; address is for people then */
 	const char *tls_cert, *tls_key;	/* PEM; NULL: plain. Read again by httpd_reload and when the files change */
 	const char *client_ca;		/* PEM: client certificates are asked for; http_client_name gives their subject */
 	bool client_required;
@@ -33,6 +33,8 @@ struct httpd_options {
 	uint64_t idle_ms;		/* without a byte either way; 0: 60 s */
 	uint64_t min_bytes_s;		/* of headers and bodies once 10 s have passed, else dropped; 0: 1024 */
 	const char *server;		/* Server header; NULL: "pabean" */
+	uint64_t grace_ms;		/* how long a client may be slower than that; 0: 10 s */
+	unsigned pool_queue;		/* first steps that may wait for a thread; 0: 1024 */
 };
 
 struct http_request;
