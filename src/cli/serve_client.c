@@ -25,7 +25,8 @@ static enum err_code socket_in(struct cli *c, const char *dir, const char **ret,
 	struct slice path = arena_printf(&c->arena, "%s/pabean.sock", dir);
 	TRY(arena_ok(&c->arena, "a path", e));
 	if (stat((const char *)path.p, &st) != 0)
-		return err_set(e, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO, errno, "look for a server at %s", (const char *)path.p);
+		return err_set(e, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO, errno, "look for a server at %s",
+			       (const char *)path.p);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_USAGE, 0, "%s is no socket", (const char *)path.p);
 	*ret = (const char *)path.p;
@@ -45,7 +46,8 @@ static enum err_code socket_find(struct cli *c, const char **ret, struct err *e)
 		return code;
 	if (given)
 		return err_set(e, ERR_NOT_FOUND, 0, "no server runs on the state directory %s (start `pabean serve`)", given);
-	return err_set(e, ERR_NOT_FOUND, 0, "no server runs on ./pabean-data or /var/lib/pabean; name its --state directory, or --server URL");
+	return err_set(e, ERR_NOT_FOUND, 0,
+		       "no server runs on ./pabean-data or /var/lib/pabean; name its --state directory, or --server URL");
 }
 
 /* Only names and addresses that cannot leave this machine. */
@@ -86,7 +88,8 @@ static enum err_code server_named(struct cli *c, const char *server, struct serv
 	if (!slice_has_prefix(url, SL("https://")) && !slice_has_prefix(url, SL("http://")))
 		return err_set(e, ERR_USAGE, 0, "--server must be a URL such as https://registry.example");
 	if (!stays_here(url))
-		return err_set(e, ERR_AUTH, 0, "the token would cross the network in the clear; --server must be https:// (or localhost)");
+		return err_set(e, ERR_AUTH, 0,
+			       "the token would cross the network in the clear; --server must be https:// (or localhost)");
 	while (url.n && url.p[url.n - 1] == '/')
 		url.n--;
 	s->base = arena_slice_cstr(&s->arena, url);
@@ -147,7 +150,8 @@ enum err_code serve_client_error(int status, struct slice body, struct err *e)
 	return err_set(e, code_of(status), 0, "%s", text);
 }
 
-static enum err_code ask(struct serve_client *s, const char *method, const char *path, struct slice json, struct net_request *ret, struct err *e)
+static enum err_code ask(struct serve_client *s, const char *method, const char *path, struct slice json, struct net_request *ret,
+			 struct err *e)
 {
 	struct slice url = arena_printf(&s->arena, "%s%s", s->base, path);
 	TRY(arena_ok(&s->arena, "the URLs of one command", e));
@@ -158,7 +162,8 @@ static enum err_code ask(struct serve_client *s, const char *method, const char 
 	return OK;
 }
 
-enum err_code serve_client_call(struct serve_client *s, const char *method, const char *path, struct slice json, struct buf *out, int *ret_status,
+enum err_code serve_client_call(struct serve_client *s, const char *method, const char *path, struct slice json, struct buf *out,
+				int *ret_status,
 				struct err *e)
 {
 	struct arena_mark mark = arena_mark(&s->arena);
@@ -177,7 +182,8 @@ enum err_code serve_client_call(struct serve_client *s, const char *method, cons
 	return OK;
 }
 
-enum err_code serve_client_stream(struct serve_client *s, const char *method, const char *path, struct slice json, struct stream **ret, struct err *e)
+enum err_code serve_client_stream(struct serve_client *s, const char *method, const char *path, struct slice json, struct stream **ret,
+				  struct err *e)
 {
 	struct net_request q;
 	const struct net_response *r;

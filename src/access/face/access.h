@@ -10,11 +10,18 @@
 #include <sys/socket.h>
 
 enum { ACCESS_PULL = 1, ACCESS_PUSH = 2, ACCESS_DELETE = 4, ACCESS_APPROVE = 8, ACCESS_ADMIN = 16, ACCESS_SIGN = 32, ACCESS_ALL = 63 };
+/* What a token for "registry:catalog:*" may: see names in `_catalog` that the account may pull (access_may_list). No right that can be given. */
+enum { ACCESS_LIST = 64 };
 /* "pull", …; 0 when unknown. */
 unsigned access_right_parse(struct slice);
 const char *access_right_name(unsigned one);
 
-/* Rights by repository pattern (slice_glob; `{user}` stands for the account's own name). */
+/* The tables of this room, for the store's first migration. */
+extern const char access_schema[];
+
+enum { ACCESS_MAX_GRANTS = 16, ACCESS_MAX_PATTERN = 128, ACCESS_MAX_NAME = 64, ACCESS_MAX_PASSWORD = 512, ACCESS_MIN_PASSWORD = 8 };
+/* Rights by repository pattern (slice_glob; `{user}` stands for the account's own name). Names of accounts: letters, digits and "._@+$-", at most 64,
+ * beginning with a letter or digit; "token" and "anonymous" are taken. */
 struct access_grant { struct slice pattern; unsigned rights; };
 
 struct access_options {
@@ -29,7 +36,11 @@ struct access_options {
 };
 struct access;
 [[nodiscard]] enum err_code access_open(const struct access_options *o, struct access **ret, struct err *e);
-void access_close(struct access *a);
+void access_close(struct access *a);		/* takes NULL; no call may be running */
+/* Reads files and tables again now, as a thread of its own does within two seconds of a change. On error what was known before goes on to count. */
+[[nodiscard]] enum err_code access_reload(struct access *a, struct err *e);
+/* True when the last reading failed (the accounts file is wrong, the database is away), or what was read deserves a word (a weak hash); for log and status. */
+bool access_trouble(struct access *a, struct err *ret);
 /* True when some right needs an account: then `/v2/` without credentials is 401 (GATE.md 14). */
 bool access_has_accounts(const struct access *a);
 
@@ -41,7 +52,7 @@ struct access_subject {
 	uint64_t expires_s;		/* of the token */
 	unsigned everywhere;		/* rights on all repositories */
 	struct { char pattern[256]; unsigned rights; } grants[16];	/* effective; more than 16 for one token: the first 16 */
-	unsigned n_grants;
+	unsigned n_grants;		/* grants behind these are not set */
 };
 
 enum access_result {
@@ -57,6 +68,7 @@ enum access_result access_identify(struct access *a, struct slice authorization,
 enum access_result access_identify_slow(struct access *a, struct slice authorization, const struct sockaddr *peer, struct access_subject *ret,
 					unsigned *ret_wait_s);
 bool access_may(const struct access_subject *s, unsigned right, struct slice repository);
+bool access_may_list(const struct access_subject *s, struct slice repository);	/* see its name */
 /* A right on some repository, whichever (console, lists). */
 bool access_may_somewhere(const struct access_subject *s, unsigned right);
 
@@ -66,6 +78,9 @@ void access_challenge(const struct access *a, const char *public_url, struct sli
 /* The token endpoint's JSON ({"token","access_token","expires_in","issued_at"}) for who has identified themselves (also anonymous): scopes "repository:NAME:pull,push",
  * "registry:catalog:*", several separated by spaces; granted is the intersection with the subject's rights. At most 64 scopes. */
 [[nodiscard]] enum err_code access_token_answer(struct access *a, const struct access_subject *s, struct slice scopes, struct buf *out, struct err *e);
+
+/* All values of `scope` in a raw query, decoded, separated by spaces (Docker sends several for a mount). At most 64 are kept. */
+void access_query_scopes(struct slice raw_query, struct buf *out);
 
 /* --- Managing (rows of the database; every change is announced to all nodes and counts within 60 s there, at once here) --- */
 
