@@ -190,7 +190,12 @@ enum err_code access_open(const struct access_options *o, struct access **ret, s
 	struct access *a = calloc(1, sizeof(*a));
 	if (!a)
 		return err_set(e, ERR_NOMEM, 0, "memory for accounts");
-	pthread_rwlock_init(&a->lock, NULL);
+	/* Readers come in a stream without gaps; a reading of the accounts must get between them. */
+	pthread_rwlockattr_t attr;
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&a->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 	pthread_mutex_init(&a->reload_lock, NULL);
 	pthread_mutex_init(&a->stop_lock, NULL);
 	pthread_cond_init(&a->stop_cond, NULL);

@@ -173,7 +173,7 @@ static enum err_code read_line(struct accounts *s, struct slice line, unsigned r
 	a->hash = arena_dup(&s->arena, hash);
 	a->origin = FROM_HTPASSWD;
 	TRY(access_grant_add(s, a, SL("**"), rights, e));
-	if (weak)
+	if (weak && s->doubt.code == OK)
 		(void)err_set(&s->doubt, ERR_USAGE, 0, "{SHA} is an unsalted hash that can be guessed fast; use `htpasswd -B`");
 	return arena_ok(&s->arena, "accounts", e);
 }

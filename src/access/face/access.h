@@ -51,8 +51,9 @@ struct access_subject {
 	bool from_token;		/* a Bearer token: `scopes` bound what it may do */
 	uint64_t expires_s;		/* of the token */
 	unsigned everywhere;		/* rights on all repositories */
-	struct { char pattern[256]; unsigned rights; } grants[16];	/* effective; more than 16 for one token: the first 16 */
-	unsigned n_grants;		/* grants behind these are not set */
+	unsigned n_grants;
+	/* Effective; more than 16 for one token: the first 16. Last, since those behind n_grants are neither set nor copied. */
+	struct { char pattern[256]; unsigned rights; } grants[16];
 };
 
 enum access_result {
