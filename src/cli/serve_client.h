@@ -6,12 +6,11 @@
 #include "codec.h"
 
 #define SERVE_CLIENT_OPTIONS \
-	{ "server", 0, CLI_TEXT, .arg = "URL", .group = "Server",
-		.help = "The registry to speak to, https://registry.example; default: the socket in --state" }, \
-	{ "token-file", 0, CLI_FILE, .arg = "FILE",
-		.help = "A file that holds the token for --server (default: the variable PABEAN_TOKEN)" }, \
-	{ "state", 0, CLI_DIR, .arg = "DIR",
-		.help = "The state directory of the server on this machine (default ./pabean-data, then /var/lib/pabean)" }, \
+	{ "server", 0, CLI_TEXT, .arg = "URL", .group = "Server", \
+	  .help = "The registry to speak to, https://registry.example; default: the socket in --state" }, \
+	{ "token-file", 0, CLI_FILE, .arg = "FILE", .help = "A file that holds the token for --server (default: the variable PABEAN_TOKEN)" }, \
+	{ "state", 0, CLI_DIR, .arg = "DIR", \
+	  .help = "The state directory of the server on this machine (default ./pabean-data, then /var/lib/pabean)" }, \
 	{ "server-ca", 0, CLI_FILE, .arg = "FILE", .help = "Certificates to trust for --server beside the system's, PEM" }
 
 struct serve_client;
