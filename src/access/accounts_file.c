@@ -83,7 +83,7 @@ static enum err_code read_user(struct reading *r, const struct yml_node *map, st
 		return at_node(r, node, e);
 	if (weak)
 		(void)yml_error(&r->doc, node, &r->s->doubt,
-				"{SHA} is an unsalted hash that can be guessed fast; use `pabean user hash` or `htpasswd -B`");
+				"{SHA} is an unsalted hash that can be guessed fast; use `htpasswd -B`");
 	return OK;
 }
 
