@@ -1,4 +1,4 @@
-#include "json.h"
+#include "json_strict.h"
 #include <limits.h>
 
 struct scan {

@@ -1,6 +1,6 @@
 /* Manifests, indexes, configs and platforms, parsed strictly; nothing here reads files or the network. */
 #pragma once
-#include "json.h"
+#include "json_strict.h"
 #include "oci.h"
 
 struct oci_platform { struct slice os, arch, variant; };
