@@ -161,3 +161,10 @@ void net_url_escape(struct buf *out, struct slice s)
 			buf_printf(out, "%%%02X", c);
 	}
 }
+
+bool net_url_reach(const char *url, enum net_reach *ret)
+{
+	struct url u;
+	struct err ignored = { 0 };
+	return !url_parse(slice_str(url), &u, &ignored) && net_host_reach(u.host, ret);
+}

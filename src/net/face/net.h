@@ -62,6 +62,8 @@ struct net_response {
 struct slice net_response_header(const struct net_response *r, const char *name);	/* first of that name (no case), or empty */
 /* "connection, host" for messages: scheme://host[:port] without path, escaped. */
 char *net_url_origin(const char *url, char *dst, size_t cap);
+/* The kind of a URL's host when that is a literal address or "localhost"; false: another name, or no URL. */
+bool net_url_reach(const char *url, enum net_reach *ret);
 /* Same scheme, host and port? */
 bool net_url_same_origin(const char *a, const char *b);
 /* `ref` taken relative to `base`; http and https only, no credentials in it. */
