@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
+#include "address.h"
 #include "url.h"
 
 static enum err_code bad(struct slice text, const char *why, struct err *e)
