@@ -85,6 +85,8 @@ void sql_base_destroy(struct sql *db);
 
 /* The text for one database: $ID, $INT, $BLOB, $LOCK and ?N outside of strings, quoted names and comments. *ret_params: the highest N. */
 [[nodiscard]] enum err_code sql_translate(const char *sql, enum sql_kind kind, struct buf *out, unsigned *ret_params, struct err *e);
+/* A migration's text: TEXT sorts by bytes on PostgreSQL, too. */
+[[nodiscard]] enum err_code sql_translate_script(const char *sql, enum sql_kind kind, struct buf *out, unsigned *ret_params, struct err *e);
 
 /* Remembers the first failure of a transaction; returns e's code. */
 enum err_code sql_tx_fail(struct sql_tx *tx, const struct err *e);

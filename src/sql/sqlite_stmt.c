@@ -130,7 +130,7 @@ enum err_code sql_lite_script(struct sql_tx *tx, const char *text, struct err *e
 	struct lite_conn *c = conn_of(tx);
 	AUTO_BUF sql = BUF(SQL_TEXT_MAX);
 	unsigned params;
-	TRY(sql_translate(text, SQL_SQLITE, &sql, &params, e));
+	TRY(sql_translate_script(text, SQL_SQLITE, &sql, &params, e));
 	const char *p = (const char *)sql.p;
 	while (*p) {
 		sqlite3_stmt *s = NULL;
