@@ -3,10 +3,10 @@
 #include <unistd.h>
 #include "transfer.h"
 
-static enum err_code wait_ms(uint64_t ms, struct err *e)
+static enum err_code wait_ms(uint64_t ms, bool keep_on_signal, struct err *e)
 {
 	for (uint64_t end = os_monotonic_ns() + ms * 1000000; os_monotonic_ns() < end;) {
-		if (os_cancelled())
+		if (os_cancelled() && !keep_on_signal)
 			return err_set(e, ERR_CANCELLED, 0, "cancelled");
 		usleep(50000);
 	}
@@ -19,7 +19,7 @@ static enum err_code back_off(struct transfer *t, uint64_t at_least_ms, struct e
 {
 	uint64_t ms = UINT64_C(500) << MIN(t->tries, 6u);
 	t->tries++;
-	return wait_ms(MAX(ms, at_least_ms), e);
+	return wait_ms(MAX(ms, at_least_ms), t->c->o.keep_on_signal, e);
 }
 
 static bool worth_repeating(const struct transfer *t)
@@ -97,7 +97,7 @@ static enum err_code ask(struct transfer *t, struct err *e)
 			TRY(back_off(t, 0, e));
 			continue;
 		}
-		if (status_busy(status) && may_repeat(t)) {
+		if ((status_busy(status) || (status == 500 && t->q.retry_500)) && may_repeat(t)) {
 			uint64_t wait = retry_after_ms(headers_get(&t->head, "Retry-After"), os_now_s());
 			transfer_stop(t);
 			TRY(back_off(t, wait, e));
@@ -119,6 +119,14 @@ static enum err_code changed(struct transfer *t, struct err *e)
 			sizeof(origin)));
 }
 
+/* 206; or 200 by a server that sends the part all the same, and says so (rclone does). */
+static bool is_part(const struct headers *h)
+{
+	uint64_t first, total, n;
+	return h->status == 206 || (h->status == 200 && content_range_parse(headers_get(h, "Content-Range"), &first, &total) &&
+				    slice_to_u64(headers_get(h, "Content-Length"), &n) && n < total);
+}
+
 /* Fits the answer to t->at: a server may send the rest, or all of it again. */
 static enum err_code fit(struct transfer *t, struct slice etag_before, struct err *e)
 {
@@ -126,7 +134,7 @@ static enum err_code fit(struct transfer *t, struct slice etag_before, struct er
 	uint64_t first, total;
 	if (etag_before.n && etag.n && !slice_eq(etag, etag_before))
 		return changed(t, e);
-	if (t->head.status == 200)
+	if (!is_part(&t->head))
 		t->skip = t->at;
 	else if (!content_range_parse(headers_get(&t->head, "Content-Range"), &first, &total) || first != t->at ||
 		 (t->response.length != UINT64_MAX && total != UINT64_MAX && total != t->response.length))
@@ -141,7 +149,7 @@ static enum err_code fit(struct transfer *t, struct slice etag_before, struct er
 static uint64_t whole_length(const struct transfer *t)
 {
 	uint64_t first, total, n;
-	if (t->final.status == 206 && content_range_parse(headers_get(&t->final, "Content-Range"), &first, &total))
+	if (is_part(&t->final) && content_range_parse(headers_get(&t->final, "Content-Range"), &first, &total))
 		return total;
 	return slice_to_u64(headers_get(&t->final, "Content-Length"), &n) ? n : UINT64_MAX;
 }
@@ -225,7 +233,7 @@ static struct transfer *transfer_new(struct net_client *c, const struct net_requ
 		return NULL;
 	t->s.ops = &BODY_OPS;
 	t->c = c;
-	t->arena = ARENA(MIB);
+	t->arena = ARENA(MIB + 2 * q->body.n);
 	t->window = BUF(NET_WINDOW);
 	t->q = *q;
 	t->q.method = copy(&t->arena, q->method);
@@ -236,6 +244,12 @@ static struct transfer *transfer_new(struct net_client *c, const struct net_requ
 	t->q.content_type = copy(&t->arena, q->content_type);
 	t->q.if_range = copy(&t->arena, q->if_range);
 	t->q.body = arena_dup(&t->arena, q->body);
+	if (q->file) {
+		struct net_file *f = arena_new(&t->arena, struct net_file);
+		if (f)
+			*f = *q->file;
+		t->q.file = f;
+	}
 	if (q->endpoint) {
 		enum net_reach *r = arena_new(&t->arena, enum net_reach);
 		if (r)

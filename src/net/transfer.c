@@ -61,10 +61,35 @@ static void add_header(struct transfer *t, const char *name, const char *value)
 		t->list = more;
 }
 
+static void add_signed(void *to, const char *name, const char *value) { add_header(to, name, value); }
+
+/* The body of a PUT; from any place, since a repetition begins anew. */
+static size_t on_send(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t cap = size * n;
+	t->progress_ns = os_monotonic_ns();
+	cap = (size_t)MIN((uint64_t)cap, t->q.file->size - MIN(t->q.file->size, t->sent));
+	ssize_t got = cap ? pread(t->q.file->fd, p, cap, (off_t)(t->q.file->offset + t->sent)) : 0;
+	if (got < 0 || (cap && !got))
+		return CURL_READFUNC_ABORT;
+	t->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
+static int on_seek(void *arg, curl_off_t to, int origin)
+{
+	struct transfer *t = arg;
+	if (origin != SEEK_SET || to < 0)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->sent = (uint64_t)to;
+	return CURL_SEEKFUNC_OK;
+}
+
 static void set_headers(struct transfer *t)
 {
 	const struct net_request *q = &t->q;
-	char range[48];
+	char range[64];
 	uint64_t from = t->at;
 	if (q->accept)
 		add_header(t, "Accept", q->accept);
@@ -74,13 +99,46 @@ static void set_headers(struct transfer *t)
 		add_header(t, "If-None-Match", q->if_none_match);
 	if (q->content_type)
 		add_header(t, "Content-Type", q->content_type);
-	if (!from)
+	if (q->sign && net_url_same_origin(t->url, q->url))
+		q->sign(q->sign_arg, add_signed, t);
+	if (!from && !q->end)
 		return;
-	snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long)from);
+	int n = snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long)from);
+	if (q->end)
+		snprintf(range + n, sizeof(range) - (size_t)n, "%llu", (unsigned long long)q->end - 1);
 	add_header(t, "Range", range);
 	struct slice etag = t->resumes ? headers_get(&t->final, "ETag") : slice_str(q->if_range);
-	if (etag.n && etag.n < 512 && etag.p[0] == '"')
+	if (from && etag.n && etag.n < 512 && etag.p[0] == '"')
 		add_header(t, "If-Range", (const char *)etag.p);
+}
+
+static void set_body(struct transfer *t)
+{
+	const struct curl_lib *l = &t->c->lib;
+	const struct net_request *q = &t->q;
+	CURL *h = t->conn.easy;
+	t->sent = 0;
+	if (!q->file) {
+		if (q->method && !strcmp(q->method, "HEAD"))
+			l->easy_setopt(h, CURLOPT_NOBODY, 1L);
+		else if (q->method && strcmp(q->method, "GET")) {
+			l->easy_setopt(h, CURLOPT_POST, 1L);
+			l->easy_setopt(h, CURLOPT_CUSTOMREQUEST, q->method);
+			l->easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
+			l->easy_setopt(h, CURLOPT_POSTFIELDS, q->body.n ? (const char *)q->body.p : "");
+		}
+		return;
+	}
+	/* Not every server answers "Expect", and then each PUT would wait a second. */
+	struct curl_slist *more = l->slist_append(t->list, "Expect:");
+	if (more)
+		t->list = more;
+	l->easy_setopt(h, CURLOPT_UPLOAD, 1L);
+	l->easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->file->size);
+	l->easy_setopt(h, CURLOPT_READFUNCTION, on_send);
+	l->easy_setopt(h, CURLOPT_READDATA, t);
+	l->easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
+	l->easy_setopt(h, CURLOPT_SEEKDATA, t);
 }
 
 static void set_tls(struct transfer *t)
@@ -106,8 +164,8 @@ static void set_options(struct transfer *t, const char *proxy)
 {
 	const struct net_options *o = &t->c->o;
 	const struct curl_lib *l = &t->c->lib;
-	const struct net_request *q = &t->q;
 	CURL *h = t->conn.easy;
+	set_body(t);
 	l->easy_setopt(h, CURLOPT_URL, t->url);
 	l->easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	l->easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
@@ -127,14 +185,6 @@ static void set_options(struct transfer *t, const char *proxy)
 	l->easy_setopt(h, CURLOPT_BUFFERSIZE, 262144L);
 	if (o->unix_socket)
 		l->easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
-	if (q->method && !strcmp(q->method, "HEAD"))
-		l->easy_setopt(h, CURLOPT_NOBODY, 1L);
-	else if (q->method && strcmp(q->method, "GET")) {
-		l->easy_setopt(h, CURLOPT_POST, 1L);
-		l->easy_setopt(h, CURLOPT_CUSTOMREQUEST, q->method);
-		l->easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
-		l->easy_setopt(h, CURLOPT_POSTFIELDS, q->body.n ? (const char *)q->body.p : "");
-	}
 	set_tls(t);
 }
 
@@ -218,7 +268,7 @@ static void take_result(struct transfer *t)
 static enum err_code step(struct transfer *t, struct err *e)
 {
 	int running;
-	if (os_cancelled())
+	if (os_cancelled() && !t->c->o.keep_on_signal)
 		return err_set(e, ERR_CANCELLED, 0, "cancelled");
 	if (t->c->lib.multi_perform(t->conn.multi, &running) != CURLM_OK)
 		return err_set(e, ERR_INTERNAL, 0, "libcurl fails");
@@ -228,8 +278,8 @@ static enum err_code step(struct transfer *t, struct err *e)
 
 static bool too_late(struct transfer *t, bool for_head)
 {
-	uint64_t now = os_monotonic_ns();
-	if (now - t->progress_ns <= t->c->o.timeout_ms * 1000000 && now <= t->whole_until_ns && (!for_head || now <= t->head_until_ns))
+	uint64_t now = os_monotonic_ns(), patience_ms = t->q.timeout_ms ? t->q.timeout_ms : t->c->o.timeout_ms;
+	if (now - t->progress_ns <= patience_ms * 1000000 && now <= t->whole_until_ns && (!for_head || now <= t->head_until_ns))
 		return false;
 	t->finished = true;
 	t->result = CURLE_OPERATION_TIMEDOUT;

@@ -62,6 +62,7 @@ struct transfer {
 	struct buf window;		/* body bytes not yet read */
 	size_t window_at;
 	uint64_t at;			/* body bytes handed out, from the content's start (with q.offset) */
+	uint64_t sent;			/* of the request's body, in this attempt */
 	uint64_t skip;			/* of this answer's body, already had */
 	unsigned tries, resumes;
 	uint64_t progress_ns;

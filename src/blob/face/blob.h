@@ -1,10 +1,14 @@
 /* Blobs: immutable bytes under their digest, in a directory or in an S3-compatible store. Knows nothing of repositories, rights or verdicts.
  * Thread-safe. Logs nothing. Digests are "sha256:<64 hex>" or "sha512:<128 hex>"; anything else is ERR_USAGE before any file or network access.
  *
- * Directory: DIR/blobs/sha256/ab/<hex>, DIR/uploads/<id>, DIR/objects/<name>, DIR/quarantine/. A blob appears under its name (link/rename) only after it is
- * complete, hashed and fsynced, and the directory is synced, too; fsyncs of several finishing at once are shared where that helps.
- * S3 (REST API with AWS Signature 4, which libcurl makes): keys PREFIX/blobs/sha256/<hex>, PREFIX/uploads/<id>/…, PREFIX/objects/<name>. Path-style by
- * default. A key alone makes nothing visible: a database row does (the caller's), so nothing here relies on overwriting or conditions. */
+ * Directory: DIR/blobs/sha256/ab/<hex>, DIR/uploads/<id>, DIR/objects/<name>, DIR/quarantine/. A blob appears under its name (rename) only
+ * after it is complete, hashed and fsynced, and the directory is synced, too.
+ *
+ * S3 (REST API with AWS Signature 4, made here: libcurl's own is wrong in some versions): keys PREFIX/blobs/sha256/<hex>, PREFIX/uploads/<id>/…,
+ * PREFIX/objects/<name>, PREFIX/quarantine/…; path-style. What fits one part becomes a blob by one PUT; more is sent in parts to
+ * PREFIX/uploads/<id>/data and copied by the server once its digest was verified. Bytes not yet sent wait in an unnamed file in `dir`, never in
+ * memory: at most one part an upload. A key alone makes nothing visible: a database row does (the caller's), so nothing here relies on
+ * overwriting or conditions. */
 #pragma once
 #include "codec.h"
 
@@ -16,7 +20,7 @@ struct blob_s3_options {
 	const char *credentials_file;	/* AWS' ini format; NULL: $AWS_SHARED_CREDENTIALS_FILE, ~/.aws/credentials */
 	const char *ca_file;
 	uint64_t timeout_ms;		/* to connect and without a byte; 0: 30 s */
-	uint64_t part_bytes;		/* of multipart uploads; 0: 8 MiB (raised as needed to stay within 10,000 parts) */
+	uint64_t part_bytes;		/* of multipart uploads, 5 to 512 MiB; 0: 8 MiB. Grows after 2,500 parts, so that 10,000 suffice */
 };
 struct blob_options {
 	const char *dir;		/* for the directory, and for S3: where chunks are buffered (may be on another disk) */
@@ -25,6 +29,7 @@ struct blob_options {
 };
 
 struct blob_store;
+/* S3: asks for one line of a list, so that a wrong bucket (ERR_NET) or key (ERR_AUTH) is found at once. */
 [[nodiscard]] enum err_code blob_open(const struct blob_options *o, struct blob_store **ret, struct err *e);
 void blob_close(struct blob_store *b);	/* takes NULL */
 bool blob_is_shared(const struct blob_store *b);	/* S3: other nodes see the same */
@@ -60,7 +65,8 @@ uint64_t blob_upload_offset(const struct blob_upload *u);	/* bytes taken so far 
  * store's. Bytes behind offset are dropped. `state` empty (directory only): SHA-256, and all bytes are read again. */
 [[nodiscard]] enum err_code blob_upload_resume(struct blob_store *b, const char *id, uint64_t offset, struct slice state, struct blob_upload **ret, struct err *e);
 /* Completes: verifies (ERR_DIGEST: the upload is gone), syncs, makes it a blob; u is closed in every case, and after a failure its bytes are
- * gone, too (a failed fsync may have lost some of them). The same digest twice is fine: the new bytes replace the old ones.
+ * gone, too (a failed fsync may have lost some of them). The same digest twice is fine: the new bytes replace the old ones. (ERR_USAGE, a
+ * digest that is none: the bytes stay.)
  * `want` empty: the digest computed goes to ret_digest (at least 136 bytes). ret_* may be NULL. */
 [[nodiscard]] enum err_code blob_upload_finish(struct blob_upload *u, struct slice want, char *ret_digest, uint64_t *ret_size, struct err *e);
 void blob_upload_close(struct blob_upload *u);	/* takes NULL; the bytes stay for a resume */

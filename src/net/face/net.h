@@ -22,6 +22,7 @@ struct net_options {
 	const enum net_reach *farthest;	/* no request goes farther, whoever named its URL; NULL: no such limit */
 	uint64_t timeout_ms;		/* to connect, and without a byte; 0: 60 s */
 	unsigned retries;		/* of one request without progress; 0: 4. Back-off 0.5 s doubled, Retry-After honoured up to 60 s */
+	bool keep_on_signal;		/* transfers go on after SIGTERM and the like (a server that lets running requests end) */
 };
 
 struct net_client;	/* thread-safe; keeps connections */
@@ -29,6 +30,13 @@ struct net_client;	/* thread-safe; keeps connections */
 void net_client_close(struct net_client *c);	/* takes NULL; after its streams */
 
 struct net_header { struct slice name, value; };
+
+/* A body in a file: `size` bytes from `offset`, by pread, as often as the request is repeated. The descriptor stays the caller's. */
+struct net_file { int fd; uint64_t offset, size; };
+
+/* Called before each attempt for headers that depend on the time, such as a signature: calls add(to, name, value) for each. */
+typedef void net_header_add(void *to, const char *name, const char *value);
+typedef void net_sign_fn(void *arg, net_header_add *add, void *to);
 
 struct net_request {
 	const char *method;		/* NULL: GET; HEAD; POST, PUT, PATCH, DELETE with body */
@@ -45,6 +53,12 @@ struct net_request {
 	bool once;			/* nothing is tried again: a broken connection is an error, 429 and 5xx are answers */
 	uint64_t head_ms;		/* longest wait for the final answer's head, over all hops and repetitions; 0: no such limit */
 	uint64_t whole_ms;		/* the same for the whole answer */
+	const struct net_file *file;	/* of a PUT; NULL: body */
+	uint64_t end;			/* only the bytes before this one are asked for; 0: all. A server may send all the same */
+	uint64_t timeout_ms;		/* 0: the client's */
+	bool retry_500;			/* 500 is tried again, too */
+	net_sign_fn *sign;		/* NULL: none; must be callable until the stream is closed */
+	void *sign_arg;
 };
 
 enum { NET_MAX_HEADERS = 256, NET_MAX_HEADER_BYTES = 64 << 10 };
