@@ -21,7 +21,7 @@
 enum { DB_HEADER = 72, DB_VERSION = 1, DB_INDEX_ENTRY = 24, DB_BLOCK_TARGET = 4 << 10, DB_MAX_ROW = 8 << 20, DB_MAX_KEY = 1024,
        DB_MAX_RELEASES = 16384, DB_MAX_ECOSYSTEMS = 1024 };
 #define DB_MAGIC "PABEADV1"
-#define DB_NAME "advisories.db"
+#define DB_NAME ADVISORY_DB_NAME
 
 /* A fast checksum against damage (not against a writer). */
 uint64_t db_sum(struct slice s);

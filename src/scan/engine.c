@@ -1,6 +1,7 @@
 /* What the images of one run share: opened once, with the reasons for what is missing. */
 #include "engine.h"
 #include "codec.h"
+#include "data.h"
 #include "os.h"
 #include "threat.h"
 #include <errno.h>
@@ -96,24 +97,6 @@ static enum err_code open_patterns(struct scan_engine *s, struct err *e)
 	return s->patterns_fd >= 0 ? OK : memory_file("pabean-patterns", buf_slice(&set), &s->patterns_fd, e);
 }
 
-static enum err_code open_data(struct scan_engine *s, struct err *e)
-{
-	size_t n = 0;
-	const char **files = arena_calloc(&s->arena, s->o.n_intel_files + 1, sizeof(*files));
-	if (!files)
-		return arena_ok(&s->arena, "the list of intelligence files", e);
-	for (; n < s->o.n_intel_files; n++)
-		files[n] = s->o.intel_files[n];
-	if (s->o.intel_file && access(s->o.intel_file, F_OK) == 0)
-		files[n++] = s->o.intel_file;
-	TRY(intel_open(files, n, &s->intel, e));
-	enum err_code code = advisory_db_open(s->o.db_dir, &s->db, &s->db_error);
-	if (code == OK || code == ERR_NOT_FOUND)
-		return OK;	/* its absence is a finding */
-	*e = s->db_error;	/* a damaged one is refused */
-	return code;
-}
-
 static enum err_code open_all(struct scan_engine *s, struct err *e)
 {
 	TRY(os_private_dir(s->o.cache_dir, e));
@@ -137,7 +120,7 @@ static enum err_code open_all(struct scan_engine *s, struct err *e)
 	struct worker_settings pseudo = s->settings;
 	pseudo.pseudo = 1;
 	worker_facts_key(&pseudo, SLICE_NULL, s->pseudo_key);
-	return open_data(s, e);
+	return data_open(&(struct data_paths){ s->o.db_dir, s->o.intel_file, s->o.intel_files, s->o.n_intel_files }, &s->holder, e);
 }
 
 enum err_code scan_engine_open(const struct scan_options *o, struct scan_engine **ret, struct err *e)
@@ -165,8 +148,7 @@ void scan_engine_close(struct scan_engine *s)
 {
 	if (!s)
 		return;
-	advisory_db_close(s->db);
-	intel_close(s->intel);
+	data_close(s->holder);
 	fd_close(&s->patterns_fd);
 	fd_close(&s->yara_fd);
 	fd_close(&s->null_fd);
@@ -175,3 +157,5 @@ void scan_engine_close(struct scan_engine *s)
 	arena_free(&s->arena);
 	free(s);
 }
+
+enum err_code scan_engine_refresh(struct scan_engine *s, bool *ret_changed, struct err *e) { return data_refresh(s->holder, ret_changed, e); }

@@ -17,9 +17,8 @@ struct scan_engine {
 	int patterns_fd, yara_fd, null_fd;
 	char yara_digest[65];
 	uint64_t yara_rules;
-	struct intel *intel;
-	struct advisory_db *db;		/* NULL: none, db_error says why */
-	struct err db_error;
+	struct data_holder *holder;
+	struct scan_data *data;		/* of an image in work */
 	struct arena arena;
 	pthread_mutex_t *lock;		/* progress and log; shared by the copies */
 	struct scan_progress progress;

@@ -1,5 +1,7 @@
 /* One image from reference to report. */
 #include "collect.h"
+#include "data.h"
+#include "finish.h"
 #include "analyze.h"
 #include "os.h"
 #include <stdio.h>
@@ -124,40 +126,12 @@ static enum err_code judge_compression(struct collect *c, const struct image_wor
 	return OK;
 }
 
-static void finish_packages(struct report *r)
-{
-	for (size_t i = 0; i < r->packages.n; i++)
-		r->packages.items[i].purl = package_purl(r->arena, &r->packages.items[i], &r->os);
-}
-
-static void finish_coverage(struct report *r)
-{
-	r->complete = true;
-	for (size_t i = 0; i < r->skipped.n; i++)
-		r->complete = r->complete && r->skipped.items[i].cls == SKIP_DATA;
-}
-
-static void mark_findings(struct report *r)
-{
-	for (size_t i = 0; i < r->findings.n; i++) {
-		struct finding *f = &r->findings.items[i];
-		bool hidden = f->evidence.n > 0, base = f->evidence.n > 0;
-		for (size_t k = 0; k < f->evidence.n; k++) {
-			int l = f->evidence.items[k].layer;
-			hidden = hidden && f->evidence.items[k].hidden;
-			base = base && l >= 0 && (size_t)l < r->layers.n && r->layers.items[l].base;
-		}
-		f->hidden = hidden;
-		f->base_layer = base;
-	}
-}
-
 static enum err_code judge(struct image_work *w, struct collect *c, struct err *e)
 {
 	struct scan_engine *s = w->s;
 	uint64_t start = os_monotonic_ns();
 	AUTO_JUDGE j = NULL;
-	TRY(threat_judge_open(w->r, s->intel, &(struct judge_options){ 0 }, &j, e));
+	TRY(threat_judge_open(w->r, s->data->intel, &(struct judge_options){ 0 }, &j, e));
 	c->judge = j;
 	TRY(reach_compute(w->files, (int)w->img->n_layers, w->pseudo.facts, &w->img->config, w->r->arena, &c->reach, e));
 	TRY(collect_run(c, w->pseudo.facts, e));
@@ -184,13 +158,11 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	report_sort(w->r);
 	struct advisory_match_options m = { .now_s = s->o.now_s ? s->o.now_s : os_now_s(), .max_age_ms = s->o.db_max_age_ms, .include_owned = s->o.include_owned,
 					    .declared = s->o.declared, .unmatched_jars = c->jars, .unmatched_gems = c->gems,
-					    .unmatched_crates = c->crates, .db_error = s->db ? NULL : s->db_error.msg };
-	TRY(advisory_match(s->db, w->r, &m, e));
-	TRY(intel_describe(s->intel, w->r, e));
+					    .unmatched_crates = c->crates, .db_error = s->data->db ? NULL : s->data->db_error.msg };
+	TRY(advisory_match(s->data->db, w->r, &m, e));
+	TRY(intel_describe(s->data->intel, w->r, e));
 	w->ns_match = os_monotonic_ns() - start;
-	finish_coverage(w->r);
-	mark_findings(w->r);
-	report_sort(w->r);
+	finish_report(w->r);
 	return OK;
 }
 
@@ -302,22 +274,33 @@ static enum err_code all_images(struct scan_engine *s, struct oci_source *src, s
 	return code;
 }
 
+/* What an image in work has of its own: its progress, and the data as they are now. */
+static enum err_code scan(struct scan_engine *mine, const char *ref, struct oci_source *src, scan_report_fn *fn, void *arg, struct err *e)
+{
+	AUTO_OCI_SOURCE opened = NULL;
+	AUTO_ARENA a = ARENA(64 * MIB);
+	mine->progress = (struct scan_progress){ .stage = src ? SCAN_FETCHING : SCAN_OPENING, .reference = ref };
+	engine_progress(mine, 0, 0);
+	if (!src)
+		TRY(oci_source_open(ref, &mine->o.oci, &opened, e));
+	mine->progress.stage = SCAN_FETCHING;
+	return all_images(mine, src ? src : opened, &a, fn, arg, e);
+}
+
 enum err_code scan_image(struct scan_engine *s, const char *ref, scan_report_fn *fn, void *arg, struct err *e)
 {
-	AUTO_OCI_SOURCE src = NULL;
-	AUTO_ARENA a = ARENA(64 * MIB);
 	struct scan_engine mine = *s;
-	mine.progress = (struct scan_progress){ .stage = SCAN_OPENING, .reference = ref };
-	engine_progress(&mine, 0, 0);
-	TRY(oci_source_open(ref, &s->o.oci, &src, e));
-	mine.progress.stage = SCAN_FETCHING;
-	return all_images(&mine, src, &a, fn, arg, e);
+	mine.data = data_take(s->holder);
+	enum err_code code = scan(&mine, ref, NULL, fn, arg, e);
+	data_give(s->holder, mine.data);
+	return code;
 }
 
 enum err_code scan_source(struct scan_engine *s, struct oci_source *src, scan_report_fn *fn, void *arg, struct err *e)
 {
-	AUTO_ARENA a = ARENA(64 * MIB);
 	struct scan_engine mine = *s;
-	mine.progress = (struct scan_progress){ .stage = SCAN_FETCHING, .reference = "" };
-	return all_images(&mine, src, &a, fn, arg, e);
+	mine.data = data_take(s->holder);
+	enum err_code code = scan(&mine, "", src, fn, arg, e);
+	data_give(s->holder, mine.data);
+	return code;
 }

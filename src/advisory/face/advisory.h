@@ -28,6 +28,7 @@ int version_cmp(enum version_order order, struct slice a, struct slice b);
 
 /* One read-only file, DIR/advisories.db (format: src/advisory/db.h). Mapped without a lock; an import replaces it by rename, so an open
  * database stays as it was. */
+#define ADVISORY_DB_NAME "advisories.db"
 struct advisory_db;
 
 /* ERR_NOT_FOUND: there is none yet; ERR_FORMAT: damaged. Checks header and index; blocks are checked when first used. */
@@ -119,6 +120,12 @@ struct advisory_match_options {
  * from_advisories; fills r->os.known, end_of_life, eol_date, r->advisories_… and r->ecosystems. ERR_FORMAT: the database is damaged.
  * Several threads may match with one database at once. */
 [[nodiscard]] enum err_code advisory_match(struct advisory_db *db, struct report *r, const struct advisory_match_options *o, struct err *e);
+
+/* For finding out what an update changed (scan's rejudge.h says what is in them). db may be NULL: then all packages have 0. */
+[[nodiscard]] enum err_code advisory_package_hashes(struct advisory_db *db, const struct os_info *os, const struct package *packages, size_t n,
+						    const struct advisory_match_options *o, uint64_t *ret_hashes, struct err *e);
+[[nodiscard]] enum err_code advisory_system_hash(struct advisory_db *db, const struct os_info *os, const struct advisory_match_options *o,
+						 uint64_t *ret_hash, struct err *e);
 
 /* CVSS v2, v3.0, v3.1 or v4.0 vector -> base score (v4: of all its metrics); false when malformed. */
 bool advisory_cvss_score(struct slice vector, double *ret_score);

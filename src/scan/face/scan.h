@@ -44,8 +44,12 @@ struct scan_options {
 
 /* What images of one run share: intelligence, advisories, compiled patterns and rules. Any number of threads may scan with one engine at once. */
 struct scan_engine;
+/* The options' strings must outlive the engine. */
 [[nodiscard]] enum err_code scan_engine_open(const struct scan_options *o, struct scan_engine **ret, struct err *e);
 void scan_engine_close(struct scan_engine *s);	/* takes NULL */
+/* Opens advisories and the installed intelligence again where their files were replaced (two calls of stat when not). Images in work keep what they
+ * began with. On an error what is in use stays. Reports say what they were judged with: advisories_digest, intel_digest. */
+[[nodiscard]] enum err_code scan_engine_refresh(struct scan_engine *s, bool *ret_changed, struct err *e);
 
 /* Called once per image, its findings complete and sorted, verdict not yet set. The report lives until it returns. */
 typedef enum err_code scan_report_fn(void *arg, struct report *r, struct err *e);
