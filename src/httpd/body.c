@@ -247,8 +247,8 @@ enum MHD_Result httpd_body_piece(struct http_request *r, const char *data, size_
 	pthread_mutex_unlock(&r->lock);
 	if (off) {
 		in->dropped += before;
-		*n = 0;
-		if (in->dropped > DRAIN_BYTES)
+		*n = in->dropped > DRAIN_BYTES;	/* one byte stays: only with something to give is the handler called again */
+		if (*n)
 			end_taking(r);
 		return MHD_YES;
 	}

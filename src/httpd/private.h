@@ -61,7 +61,7 @@ struct conn {
 	_Atomic uint8_t phase;
 	/* watch thread only */
 	uint32_t seen_seq;
-	bool receiving;
+	bool receiving, left;
 	uint64_t since_ns, since_bytes, last_bytes;
 };
 

@@ -4,22 +4,32 @@
  * over the socket (TCP_INFO), looked at about once a second; the requests' own path only counts its phases. */
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include "private.h"
 
-struct progress { uint64_t in, out; int unsent; bool known; };
+enum { CLOSE_WAIT = 8 };	/* the kernel's TCP_CLOSE_WAIT */
+struct progress { uint64_t in, out; int unsent; bool known, left; };
 
 static struct progress progress_of(const struct conn *c)
 {
 	struct progress p = { 0 };
 	struct tcp_info t;
 	socklen_t n = sizeof(t);
-	if (c->l->is_unix || getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &t, &n) || n < offsetof(struct tcp_info, tcpi_segs_out))
+	if (c->l->is_unix) {
+		struct pollfd f = { c->fd, POLLRDHUP, 0 };
+		int unread = 0;
+		p.left = poll(&f, 1, 0) == 1 && !ioctl(c->fd, SIOCINQ, &unread) && !unread;
 		return p;
-	p = (struct progress){ t.tcpi_bytes_received, t.tcpi_bytes_acked, 0, true };
+	}
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &t, &n) || n < offsetof(struct tcp_info, tcpi_segs_out))
+		return p;
+	p = (struct progress){ .in = t.tcpi_bytes_received, .out = t.tcpi_bytes_acked, .known = true };
 	if (ioctl(c->fd, SIOCOUTQ, &p.unsent))
 		p.unsent = 0;
+	int unread = 0;
+	p.left = t.tcpi_state == CLOSE_WAIT && !ioctl(c->fd, SIOCINQ, &unread) && !unread;
 	return p;
 }
 
@@ -48,14 +58,13 @@ static bool idle_too_slow(const struct httpd *h, struct conn *c, uint64_t now, c
 	return now - c->since_ns > h->o.grace_ms * 1000000 && below_rate(h, c, now, p->in);
 }
 
+/* libmicrohttpd takes a short read for "nothing more", so a close that came with the last bytes is not seen by its edge-triggered loop. */
 static bool too_slow(const struct httpd *h, struct conn *c, uint64_t now)
 {
 	uint32_t seq = atomic_load_explicit(&c->seq, memory_order_acquire);
 	uint8_t phase = atomic_load_explicit(&c->phase, memory_order_relaxed);
 	if (seq == c->seen_seq && phase == PHASE_APP)
 		return false;
-	if (seq == c->seen_seq && phase == PHASE_IDLE && c->receiving == false && c->l->is_unix)
-		return now - c->since_ns > h->o.idle_ms * 1000000;
 	struct progress p = progress_of(c);
 	uint64_t bytes = phase == PHASE_ANSWER ? p.out : p.in;
 	if (seq != c->seen_seq) {
@@ -63,6 +72,11 @@ static bool too_slow(const struct httpd *h, struct conn *c, uint64_t now)
 		c->last_bytes = p.in;
 		restart(c, now, bytes);
 		return false;
+	}
+	if (p.left && phase != PHASE_ANSWER) {
+		c->receiving = false;
+		c->left = true;
+		return true;
 	}
 	if (phase == PHASE_IDLE)
 		return idle_too_slow(h, c, now, &p);
@@ -84,11 +98,10 @@ static void sweep(struct httpd *h, uint64_t now)
 	for (struct conn *c = h->conns; c; c = c->next) {
 		if (!too_slow(h, c, now))
 			continue;
-		shutdown(c->fd, SHUT_RDWR);	/* its event thread sees the end and cleans up */
-		restart(c, now, 0);
-		c->since_bytes = UINT64_MAX >> 1;
-		if (atomic_load_explicit(&c->phase, memory_order_relaxed) != PHASE_IDLE || c->receiving)
+		if (!c->left && (c->receiving || atomic_load_explicit(&c->phase, memory_order_relaxed) != PHASE_IDLE))
 			atomic_fetch_add_explicit(&h->dropped_slow, 1, memory_order_relaxed);
+		restart(c, now, 0);
+		shutdown(c->fd, SHUT_RDWR);	/* its event thread sees the end and cleans up */
 	}
 	pthread_mutex_unlock(&h->conns_lock);
 }

@@ -65,7 +65,7 @@ static inline void say_bytes(int fd, const void *p, size_t n)
 static inline void say(int fd, const char *s) { say_bytes(fd, s, strlen(s)); }
 
 /* What comes within ms, until the other side closes or `until` bytes are there. */
-static inline size_t hear_upto(int fd, char *dst, size_t cap, size_t until, int ms)
+[[gnu::noinline, maybe_unused]] static size_t hear_upto(int fd, char *dst, size_t cap, size_t until, int ms)
 {
 	size_t n = 0;
 	uint64_t end = os_monotonic_ns() + (uint64_t)ms * 1000000;
@@ -85,7 +85,7 @@ static inline size_t hear_upto(int fd, char *dst, size_t cap, size_t until, int 
 
 /* One whole answer by its Content-Length (or chunked, or to the close); the rest of the stream stays. Returns the status, 0: closed. */
 struct answer_seen { int status; char head[8192]; char body[140000]; size_t n_body; bool closes; };
-static inline int hear(int fd, struct answer_seen *a, bool is_head)
+[[gnu::noinline, maybe_unused]] static int hear(int fd, struct answer_seen *a, bool is_head)
 {
 	size_t n = 0;
 	*a = (struct answer_seen){ 0 };
