@@ -17,6 +17,7 @@ struct gate;		/* gate.h */
 struct upstreams;	/* upstream.h */
 struct metrics;		/* metrics.h */
 struct events;		/* events.h */
+struct audit;		/* audit.h */
 
 struct gateway {
 	const struct gateway_config *config;
@@ -28,6 +29,7 @@ struct gateway {
 	struct upstreams *upstreams;
 	struct metrics *metrics;
 	struct events *events;
+	struct audit *audit;		/* NULL in a worker */
 	char node[64];			/* this process' name: host name, pid, random */
 	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
 	_Atomic bool store_alive;
