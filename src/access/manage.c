@@ -8,11 +8,14 @@ struct change {
 	const struct access_grant *grants;
 	size_t n_grants;
 	uint64_t expires_s;
+	const struct access_record *record;
 	bool found;
 };
 
-static enum err_code announce(struct sql_tx *tx, struct err *e)
+static enum err_code announce(struct sql_tx *tx, const struct change *c, struct err *e)
 {
+	if (c->record)
+		TRY(c->record->put(tx, c->record->arg, e));
 	TRY(sql_run(tx, NULL, e,
 		    "INSERT INTO access_key (name, value) VALUES ('changes', '1') ON CONFLICT (name) DO UPDATE "
 		    "SET value = CAST(CAST(access_key.value AS BIGINT) + 1 AS TEXT)", ""));
@@ -40,7 +43,7 @@ static enum err_code insert(struct sql_tx *tx, void *arg, struct err *e)
 	if (c->found)
 		return OK;
 	TRY(replace_grants(tx, c, e));
-	return announce(tx, e);
+	return announce(tx, c, e);
 }
 
 static enum err_code set_secret(struct sql_tx *tx, void *arg, struct err *e)
@@ -49,7 +52,7 @@ static enum err_code set_secret(struct sql_tx *tx, void *arg, struct err *e)
 	int64_t changes;
 	TRY(sql_run(tx, &changes, e, "UPDATE account SET secret = ?2 WHERE name = ?1 AND kind = 'user'", "tz", c->name, c->secret));
 	c->found = changes > 0;
-	return c->found ? announce(tx, e) : OK;
+	return c->found ? announce(tx, c, e) : OK;
 }
 
 static enum err_code set_grants(struct sql_tx *tx, void *arg, struct err *e)
@@ -61,7 +64,7 @@ static enum err_code set_grants(struct sql_tx *tx, void *arg, struct err *e)
 	if (!c->found)
 		return OK;
 	TRY(replace_grants(tx, c, e));
-	return announce(tx, e);
+	return announce(tx, c, e);
 }
 
 static enum err_code delete(struct sql_tx *tx, void *arg, struct err *e)
@@ -71,7 +74,7 @@ static enum err_code delete(struct sql_tx *tx, void *arg, struct err *e)
 	TRY(sql_run(tx, NULL, e, "DELETE FROM account_grant WHERE account = ?1", "t", c->name));
 	TRY(sql_run(tx, &changes, e, "DELETE FROM account WHERE name = ?1", "t", c->name));
 	c->found = changes > 0;
-	return c->found ? announce(tx, e) : OK;
+	return c->found ? announce(tx, c, e) : OK;
 }
 
 /* --- What all of them check --------------------------------------------------------------------------------------------- */
@@ -121,48 +124,51 @@ static enum err_code change(struct access *a, sql_tx_fn *fn, struct change *c, s
 /* --- The face ------------------------------------------------------------------------------------------------------------ */
 
 enum err_code access_user_add(struct access *a, struct slice name, struct slice password, const struct access_grant *g, size_t n,
-			      struct err *e)
+			      const struct access_record *record, struct err *e)
 {
 	char hash[HASH_MAX];
-	struct change c = { .name = name, .kind = "user", .secret = hash, .grants = g, .n_grants = n };
+	struct change c = { .name = name, .kind = "user", .secret = hash, .grants = g, .n_grants = n, .record = record };
 	TRY(check(a, &c, e));
 	TRY(access_secret_check_password(name, password, e));
 	TRY(access_secret_hash(password, hash, e));
 	return change(a, insert, &c, e);
 }
 
-enum err_code access_user_password(struct access *a, struct slice name, struct slice password, struct err *e)
+enum err_code access_user_password(struct access *a, struct slice name, struct slice password, const struct access_record *record,
+				   struct err *e)
 {
 	char hash[HASH_MAX];
-	struct change c = { .name = name, .secret = hash };
+	struct change c = { .name = name, .secret = hash, .record = record };
 	TRY(check(a, &c, e));
 	TRY(access_secret_check_password(name, password, e));
 	TRY(access_secret_hash(password, hash, e));
 	return change(a, set_secret, &c, e);
 }
 
-enum err_code access_user_grant(struct access *a, struct slice name, const struct access_grant *g, size_t n, struct err *e)
+enum err_code access_user_grant(struct access *a, struct slice name, const struct access_grant *g, size_t n,
+				const struct access_record *record, struct err *e)
 {
-	struct change c = { .name = name, .grants = g, .n_grants = n };
+	struct change c = { .name = name, .grants = g, .n_grants = n, .record = record };
 	TRY(check(a, &c, e));
 	return change(a, set_grants, &c, e);
 }
 
-enum err_code access_account_remove(struct access *a, struct slice name, struct err *e)
+enum err_code access_account_remove(struct access *a, struct slice name, const struct access_record *record, struct err *e)
 {
-	struct change c = { .name = name };
+	struct change c = { .name = name, .record = record };
 	TRY(check(a, &c, e));
 	return change(a, delete, &c, e);
 }
 
 enum err_code access_robot_create(struct access *a, struct slice name, const struct access_grant *g, size_t n, uint64_t expires_s,
 				  char *ret_secret,
-				  struct err *e)
+				  const struct access_record *record, struct err *e)
 {
 	uint8_t random[32], sum[32];
 	char hex[65];
 	AUTO_BUF text = BUF(64);
-	struct change c = { .name = name, .kind = "robot", .secret = hex, .grants = g, .n_grants = n, .expires_s = expires_s };
+	struct change c = { .name = name, .kind = "robot", .secret = hex, .grants = g, .n_grants = n, .expires_s = expires_s,
+		.record = record };
 	TRY(check(a, &c, e));
 	if (expires_s && expires_s <= os_now_s())
 		return err_set(e, ERR_USAGE, 0, "the token would have expired already");

@@ -83,15 +83,32 @@ void access_challenge(const struct access *a, const char *public_url, struct sli
 /* All values of `scope` in a raw query, decoded, separated by spaces (Docker sends several for a mount). At most 64 are kept. */
 void access_query_scopes(struct slice raw_query, struct buf *out);
 
-/* --- Managing (rows of the database; every change is announced to all nodes and counts within 60 s there, at once here) --- */
+/* --- Managing (rows of the database; every change is announced to all nodes and counts within 60 s there, at once here).
+ * record may be NULL. --- */
 
-struct access_account { struct slice name; bool robot, disabled; uint64_t created_s, expires_s; struct access_grant *grants; size_t n_grants; const char *origin; };
-[[nodiscard]] enum err_code access_user_add(struct access *a, struct slice name, struct slice password, const struct access_grant *g, size_t n, struct err *e);
-[[nodiscard]] enum err_code access_user_password(struct access *a, struct slice name, struct slice password, struct err *e);
-[[nodiscard]] enum err_code access_user_grant(struct access *a, struct slice name, const struct access_grant *g, size_t n, struct err *e);	/* replaces */
-[[nodiscard]] enum err_code access_account_remove(struct access *a, struct slice name, struct err *e);
-/* A robot account with a token of its own, printed once: ret_secret needs 64 bytes. expires_s 0: never. Used as password, with the robot's name or "token" as user. */
-[[nodiscard]] enum err_code access_robot_create(struct access *a, struct slice name, const struct access_grant *g, size_t n, uint64_t expires_s, char *ret_secret, struct err *e);
+/* Called within the transaction of each change, so that nothing changes without a record of it. */
+struct access_record { enum err_code (*put)(struct sql_tx *tx, void *arg, struct err *e); void *arg; };
+
+struct access_account {
+	struct slice name;
+	bool robot, disabled;
+	uint64_t created_s, expires_s;
+	struct access_grant *grants;
+	size_t n_grants;
+	const char *origin;		/* "file", "htpasswd", "database" */
+};
+[[nodiscard]] enum err_code access_user_add(struct access *a, struct slice name, struct slice password, const struct access_grant *g, size_t n,
+					    const struct access_record *record, struct err *e);
+[[nodiscard]] enum err_code access_user_password(struct access *a, struct slice name, struct slice password, const struct access_record *record,
+						 struct err *e);
+/* Replaces all grants, also of a robot. */
+[[nodiscard]] enum err_code access_user_grant(struct access *a, struct slice name, const struct access_grant *g, size_t n,
+					      const struct access_record *record, struct err *e);
+[[nodiscard]] enum err_code access_account_remove(struct access *a, struct slice name, const struct access_record *record, struct err *e);
+/* A robot account with a token of its own, printed once: ret_secret needs 64 bytes. expires_s 0: never. Used as password, with the robot's name or
+ * "token" as user, or as a Bearer token. */
+[[nodiscard]] enum err_code access_robot_create(struct access *a, struct slice name, const struct access_grant *g, size_t n, uint64_t expires_s,
+						char *ret_secret, const struct access_record *record, struct err *e);
 [[nodiscard]] enum err_code access_list(struct access *a, struct arena *arena, struct access_account **ret, size_t *ret_n, struct err *e);
 // "team/**:pull,push"
 [[nodiscard]] enum err_code access_grant_parse(struct slice text, struct arena *arena, struct access_grant *ret, struct err *e);

@@ -33,10 +33,10 @@ static void users(void **state)
 	struct access_subject s;
 	struct err e;
 	const struct access_grant team = { SL("team/**"), ACCESS_PULL | ACCESS_PUSH }, everything = { SL("**"), ACCESS_ALL };
-	assert_int_equal(access_user_add(a, SL("alice"), SL("Harbor12345"), &team, 1, &e), ERR_USAGE);
-	assert_int_equal(access_user_add(a, SL("a b"), SL(PASSWORD), &team, 1, &e), ERR_USAGE);
-	assert_int_equal(access_user_add(a, SL("alice"), SL(PASSWORD), &team, 1, &e), OK);
-	assert_int_equal(access_user_add(a, SL("alice"), SL(PASSWORD), &team, 1, &e), ERR_USAGE);
+	assert_int_equal(access_user_add(a, SL("alice"), SL("Harbor12345"), &team, 1, NULL, &e), ERR_USAGE);
+	assert_int_equal(access_user_add(a, SL("a b"), SL(PASSWORD), &team, 1, NULL, &e), ERR_USAGE);
+	assert_int_equal(access_user_add(a, SL("alice"), SL(PASSWORD), &team, 1, NULL, &e), OK);
+	assert_int_equal(access_user_add(a, SL("alice"), SL(PASSWORD), &team, 1, NULL, &e), ERR_USAGE);
 	assert_int_equal(ask(a, basic_of("alice", PASSWORD), "192.0.2.1", &s), ACCESS_OK);
 	assert_true(access_may(&s, ACCESS_PUSH, SL("team/x")) && !access_may(&s, ACCESS_PULL, SL("x")));
 	/* a token of one node counts on the other, which sees the account within two seconds */
@@ -47,18 +47,18 @@ static void users(void **state)
 		usleep(r == ACCESS_OK ? 0 : 50000);
 	}
 	assert_int_equal(r, ACCESS_OK);
-	assert_int_equal(access_user_grant(a, SL("alice"), &everything, 1, &e), OK);
+	assert_int_equal(access_user_grant(a, SL("alice"), &everything, 1, NULL, &e), OK);
 	assert_int_equal(ask(a, basic_of("alice", PASSWORD), "192.0.2.1", &s), ACCESS_OK);
 	assert_true(access_may(&s, ACCESS_ADMIN, SL("x")));
 	/* another password ends tokens given for the old one */
-	assert_int_equal(access_user_password(a, SL("alice"), SL("battery staple"), &e), OK);
+	assert_int_equal(access_user_password(a, SL("alice"), SL("battery staple"), NULL, &e), OK);
 	assert_int_equal(ask(a, slice_str(token), "192.0.2.1", &s), ACCESS_DENIED);
 	assert_int_equal(ask(a, basic_of("alice", PASSWORD), "192.0.2.1", &s), ACCESS_DENIED);
 	assert_int_equal(ask(a, basic_of("alice", "battery staple"), "192.0.2.1", &s), ACCESS_OK);
-	assert_int_equal(access_account_remove(a, SL("alice"), &e), OK);
-	assert_int_equal(access_account_remove(a, SL("alice"), &e), ERR_NOT_FOUND);
-	assert_int_equal(access_user_password(a, SL("alice"), SL("battery staple"), &e), ERR_NOT_FOUND);
-	assert_int_equal(access_user_grant(a, SL("alice"), &team, 1, &e), ERR_NOT_FOUND);
+	assert_int_equal(access_account_remove(a, SL("alice"), NULL, &e), OK);
+	assert_int_equal(access_account_remove(a, SL("alice"), NULL, &e), ERR_NOT_FOUND);
+	assert_int_equal(access_user_password(a, SL("alice"), SL("battery staple"), NULL, &e), ERR_NOT_FOUND);
+	assert_int_equal(access_user_grant(a, SL("alice"), &team, 1, NULL, &e), ERR_NOT_FOUND);
 	assert_int_equal(ask(a, basic_of("alice", "battery staple"), "192.0.2.1", &s), ACCESS_DENIED);
 	access_close(a);
 	access_close(b);
@@ -79,8 +79,8 @@ static void robots(void **state)
 	size_t n;
 	struct access_grant g;
 	assert_int_equal(access_grant_parse(SL("team/**:pull,push"), &arena, &g, &e), OK);
-	assert_int_equal(access_robot_create(a, SL("ci"), &g, 1, 1, secret, &e), ERR_USAGE);
-	assert_int_equal(access_robot_create(a, SL("ci"), &g, 1, os_now_s() + 100, secret, &e), OK);
+	assert_int_equal(access_robot_create(a, SL("ci"), &g, 1, 1, secret, NULL, &e), ERR_USAGE);
+	assert_int_equal(access_robot_create(a, SL("ci"), &g, 1, os_now_s() + 100, secret, NULL, &e), OK);
 	assert_int_equal(strlen(secret), 47);
 	assert_int_equal(access_identify(a, basic_of("ci", secret), NULL, SLICE_NULL, &s), ACCESS_OK);
 	assert_true(s.robot && access_may(&s, ACCESS_PUSH, SL("team/a")));
@@ -88,7 +88,7 @@ static void robots(void **state)
 	assert_true(n == 1 && list[0].robot && list[0].n_grants == 1 && slice_eqs(list[0].grants[0].pattern, "team/**") && !strcmp(list[0].origin, "database"));
 	secret[10] ^= 1;
 	assert_int_equal(access_identify(a, basic_of("ci", secret), NULL, SLICE_NULL, &s), ACCESS_DENIED);
-	assert_int_equal(access_account_remove(a, SL("ci"), &e), OK);
+	assert_int_equal(access_account_remove(a, SL("ci"), NULL, &e), OK);
 	assert_false(access_has_accounts(a) && (a->o.anonymous & ACCESS_PULL));
 	access_close(a);
 	sql_close(db);
