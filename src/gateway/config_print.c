@@ -157,15 +157,11 @@ static struct slice without_password(struct slice url, struct arena *a)
 	return arena_printf(a, "%.*s%.*s", SLICE_ARG(slice_upto(url, (size_t)scheme + 3 + (size_t)colon)), SLICE_ARG(slice_from(rest, (size_t)at)));
 }
 
-enum err_code gateway_config_print(const struct gateway_config *c, struct buf *out, struct err *e)
+enum err_code gateway_config_whole(const struct gateway_config *c, struct buf *out, struct err *e)
 {
-	AUTO_ARENA a = ARENA(64 * KIB);
-	struct gateway_config shown = *c;
-	shown.database = without_password(c->database, &a);
-	TRY(arena_ok(&a, "a URL", e));
 	buf_puts(out, "serve:\n");
 	print_listens(c, out);
-	print_lines(config_fields_top, &shown, 2, out);
+	print_lines(config_fields_top, c, 2, out);
 	if (c->s3_endpoint.n) {
 		buf_puts(out, "  blobs:\n    s3:\n");
 		print_lines(config_fields_s3, c, 6, out);
@@ -177,4 +173,13 @@ enum err_code gateway_config_print(const struct gateway_config *c, struct buf *o
 	print_repositories(c, out);
 	print_rest(c, out);
 	return buf_ok(out, "the configuration", e);
+}
+
+enum err_code gateway_config_print(const struct gateway_config *c, struct buf *out, struct err *e)
+{
+	AUTO_ARENA a = ARENA(64 * KIB);
+	struct gateway_config shown = *c;
+	shown.database = without_password(c->database, &a);
+	TRY(arena_ok(&a, "a URL", e));
+	return gateway_config_whole(&shown, out, e);
 }

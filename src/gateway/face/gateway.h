@@ -9,6 +9,8 @@ struct gateway_config_source { const char *file; struct slice text; };
 void gateway_config_free(struct gateway_config *c);	/* takes NULL */
 /* All keys with their values, as YAML that parses to the same; secrets are left out. */
 [[nodiscard]] enum err_code gateway_config_print(const struct gateway_config *c, struct buf *out, struct err *e);
+/* The same with the password that the database's URL may hold: for the server's own workers, never for people. */
+[[nodiscard]] enum err_code gateway_config_whole(const struct gateway_config *c, struct buf *out, struct err *e);
 /* "listen" (several separated by commas), "state", "database", "public_url", "policy" (the file of the policy "default"), "workers", "log", … set from the command
  * line, as if the file said it. */
 [[nodiscard]] enum err_code gateway_config_set(struct gateway_config *c, const char *key, struct slice value, struct err *e);
