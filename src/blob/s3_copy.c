@@ -54,7 +54,10 @@ enum err_code s3_multipart_abort(struct s3_store *s, const char *key, const char
 static enum err_code check_size(struct s3_store *s, const char *key, uint64_t bytes, struct err *e)
 {
 	uint64_t got;
-	TRY(s3_size(s, key, &got, e));
+	enum err_code rc = s3_size(s, key, &got, e);
+	if (rc == ERR_NOT_FOUND)
+		return err_set(e, ERR_NET, 0, "S3 at %s does not have what it was sent", s->host);
+	TRY(rc);
 	if (got != bytes)
 		return err_set(e, ERR_NET, 0, "S3 at %s stored %llu bytes where %llu were sent", s->host, (unsigned long long)got,
 			       (unsigned long long)bytes);
