@@ -226,6 +226,12 @@ enum err_code upstream_take(const struct upstream_place *p, const struct store_m
 
 /* --- By digest -------------------------------------------------------------------------------------------------------------------- */
 
+static enum err_code has_now(void *arg, bool *ret, struct err *e)
+{
+	struct has *h = arg;
+	return upstream_has(h->p, h->digest, ret, e);
+}
+
 static enum err_code fetch_digest(const struct upstream_place *p, struct slice digest, struct err *e)
 {
 	AUTO_ARENA a = ARENA(UPSTREAM_ARENA);
@@ -262,7 +268,13 @@ enum err_code upstream_manifest(struct call *c, struct slice digest, struct err 
 		return err_set(e, ERR_LIMIT, 0, "the name is too long");
 	if (upstream_flight_begin(c->g->upstreams, key, &f, &rc, warning, e) != TURN_LEAD)
 		return rc;
-	rc = fetch_digest(&p, digest, e);
+	struct has h = { .p = &p, .digest = digest };
+	bool ours;
+	rc = upstream_node_claim(c->g, key, has_now, &h, &ours, e);
+	if (!rc && ours) {
+		rc = fetch_digest(&p, digest, e);
+		upstream_node_release(c->g, key);
+	}
 	upstream_flight_end(c->g, f, rc, "", e);
 	return rc;
 }

@@ -3,6 +3,7 @@
  *   upstream.c         opening, reloading, one connection an upstream (made when first used)
  *   upstream_health.c  rate limit, fetches at once, what is down or limits us
  *   upstream_flight.c  one thread asks, others wait for its answer; failures are remembered for a short time
+ *   upstream_node.c    the same across nodes
  *   upstream_fetch.c   manifests with their children, into the database
  *   upstream_tag.c     tags      upstream_list.c  tag lists, referrers      upstream_blob.c  blobs      upstream_cool.c  cool-down, watched tags */
 #pragma once
@@ -88,6 +89,11 @@ enum upstream_turn { TURN_LEAD, TURN_JOINED, TURN_BUSY };
 enum upstream_turn upstream_flight_begin(struct upstreams *us, const char *key, struct upstream_flight **ret, enum err_code *ret_rc, char warning[512], struct err *e);
 void upstream_flight_end(struct gateway *g, struct upstream_flight *f, enum err_code rc, const char *warning, const struct err *e);
 bool upstream_key(char key[UPSTREAM_KEY], char kind, struct slice repository, struct slice what);
+
+/* Several nodes: *ret_ours false: another node brought it meanwhile (`there` says so). Else we ask, and release. */
+typedef enum err_code upstream_there_fn(void *arg, bool *ret, struct err *e);
+[[nodiscard]] enum err_code upstream_node_claim(struct gateway *g, const char *key, upstream_there_fn *there, void *arg, bool *ret_ours, struct err *e);
+void upstream_node_release(struct gateway *g, const char *key);
 
 /* --- Manifests ------------------------------------------------------------------------------------------------------------------- */
 

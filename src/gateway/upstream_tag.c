@@ -150,13 +150,34 @@ static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return n ? OK : err_set(e, ERR_CANCELLED, 0, "another node asks");
 }
 
-static enum err_code lead(struct tag_state *s, struct err *e)
+static enum err_code known_now(void *arg, bool *ret, struct err *e)
+{
+	struct tag_state *s = arg;
+	TRY(read_state(s, e));
+	*ret = s->known;
+	return OK;
+}
+
+static enum err_code lead_new(struct tag_state *s, const char *key, struct err *e)
+{
+	bool ours;
+	TRY(upstream_node_claim(s->p->g, key, known_now, s, &ours, e));
+	if (!ours)
+		return OK;
+	enum err_code rc = refresh(s, e);
+	upstream_node_release(s->p->g, key);
+	return rc;
+}
+
+static enum err_code lead(struct tag_state *s, const char *key, struct err *e)
 {
 	struct sql *db = s->p->g->store.sql;
 	TRY(read_state(s, e));		/* it may have come in the meantime */
 	if (fresh(s))
 		return OK;
-	bool claimed = s->known && sql_kind_of(db) == SQL_POSTGRES;
+	if (!s->known)
+		return lead_new(s, key, e);
+	bool claimed = sql_kind_of(db) == SQL_POSTGRES;
 	if (claimed) {
 		struct err other = { 0 };
 		enum err_code rc = sql_write(db, claim_tx, s, &other);
@@ -193,7 +214,7 @@ static enum err_code one_turn(struct tag_state *s, char warning[512], enum upstr
 	*ret_turn = upstream_flight_begin(g->upstreams, key, &f, &rc, warning, e);
 	if (*ret_turn != TURN_LEAD)
 		return rc;
-	rc = lead(s, e);
+	rc = lead(s, key, e);
 	upstream_flight_end(g, f, rc, "", e);
 	return rc;
 }
