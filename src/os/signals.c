@@ -23,6 +23,20 @@ void os_signals_init(void)
 
 int os_cancelled(void) { return cancelled; }
 
+/* Counted, for servers that read their files again. */
+static volatile sig_atomic_t hangups;
+
+static void on_hangup(int sig) { (void)sig; hangups = hangups + 1; }
+
+void os_signals_reload(void)
+{
+	struct sigaction sa = { .sa_handler = on_hangup };
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGHUP, &sa, NULL);
+}
+
+unsigned os_hangups(void) { return (unsigned)hangups; }
+
 void os_die_by_signal(int sig)
 {
 	sigset_t set;

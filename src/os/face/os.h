@@ -56,6 +56,9 @@ bool os_parse_time(struct slice text, uint64_t *ret_s);
 /* SIGINT, SIGTERM, SIGHUP set a flag that os_cancelled returns (the signal's number, 0 none); SIGPIPE is ignored. */
 void os_signals_init(void);
 int os_cancelled(void);
+/* For servers, after os_signals_init: SIGHUP no longer cancels but is counted. */
+void os_signals_reload(void);
+unsigned os_hangups(void);
 /* Ends the process by the signal's default action, so that the shell sees 130/143. Call after cleaning up. */
 [[gnu::noreturn]] void os_die_by_signal(int sig);
 
