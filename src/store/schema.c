@@ -1,4 +1,5 @@
 /* The tables. One numbered list for SQLite and PostgreSQL; a step that was released is never changed, only followed by another. */
+#include "access.h"
 #include "store.h"
 
 static const char content[] =
@@ -91,5 +92,6 @@ const struct sql_migration store_migrations[] = {
 	{ 1, "content", content },
 	{ 2, "gate", gate },
 	{ 3, "journal", journal },
+	{ 4, "accounts", access_schema },
 };
 const size_t store_migrations_n = ARRAY_LEN(store_migrations);
