@@ -9,14 +9,11 @@ static bool is_plain(uint8_t c, bool slash)
 
 static void put_encoded(struct buf *out, struct slice s, bool slash)
 {
-	for (size_t i = 0, from = 0; i <= s.n; i++) {
-		if (i < s.n && is_plain(s.p[i], slash))
-			continue;
-		if (i > from)
-			buf_put(out, s.p + from, i - from);	/* a run of plain ones at once: purls are made by the hundred */
-		if (i < s.n)
+	for (size_t i = 0; i < s.n; i++) {
+		if (is_plain(s.p[i], slash))
+			buf_putc(out, s.p[i]);
+		else
 			buf_printf(out, "%%%02X", s.p[i]);
-		from = i + 1;
 	}
 }
 
@@ -36,9 +33,7 @@ static void put_qualifier(struct buf *out, char *sep, const char *key, struct sl
 {
 	if (!value.n)
 		return;
-	buf_putc(out, (uint8_t)*sep);
-	buf_puts(out, key);
-	buf_putc(out, '=');
+	buf_printf(out, "%c%s=", *sep, key);
 	put_encoded(out, value, false);
 	*sep = '&';
 }

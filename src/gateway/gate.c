@@ -88,19 +88,33 @@ static enum err_code judge_stale(struct look *k, bool *ret_again, struct err *e)
 
 /* --- Answers --------------------------------------------------------------------------------------------------------------- */
 
+/* A sentence into a fixed array, cut when too long. */
+static void sentence(char *dst, size_t cap, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void sentence(char *dst, size_t cap, const char *fmt, ...)
+{
+	AUTO_BUF b = BUF(8192);
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	size_t n = MIN(b.n, cap - 1);
+	if (n)
+		memcpy(dst, b.p, n);
+	dst[n] = '\0';
+}
+
 static void describe(struct look *k, struct gate_answer *a)
 {
 	AUTO_BUF why = BUF(sizeof(a->text));
-	const char *what = k->view.result == GATE_REFUSED ? "refused" : k->view.result == GATE_HELD ? "held until a person decides" : "not judged yet";
-	char url[200];
+	const struct slice url = k->g->config->public_url;
 	gate_reason_text(k->view.reasons, &why);
-	snprintf(url, sizeof(url), "%.*s", SLICE_ARG(k->g->config->public_url));
-	if (k->view.result == GATE_WAIT)
-		snprintf(a->text, sizeof(a->text), "%s%s; ask again in %u s", k->view.failed ? "the inspection failed and is tried again: " : "the image is being inspected",
-			 k->view.failed ? buf_cstr(&why) : "", a->retry_s);
+	if (k->view.result == GATE_WAIT && k->view.failed)
+		sentence(a->text, sizeof(a->text), "the inspection failed and is tried again: %s; ask again in %u s", buf_cstr(&why), a->retry_s);
+	else if (k->view.result == GATE_WAIT)
+		sentence(a->text, sizeof(a->text), "the image is being inspected; ask again in %u s", a->retry_s);
 	else
-		snprintf(a->text, sizeof(a->text), "%s: %.280s; report: %s/api/v1/report?reference=%.*s@%.19s", what, buf_cstr(&why), url,
-			 (int)MIN(k->repository.n, (size_t)100), (const char *)k->repository.p, (const char *)k->view.about.p);
+		sentence(a->text, sizeof(a->text), "%s: %.260s; report: %.*s/api/v1/report?reference=%.*s@%.*s", k->view.result == GATE_REFUSED ? "refused" :
+			 "held until a person decides", buf_cstr(&why), SLICE_ARG(url), SLICE_ARG(k->repository), SLICE_ARG(k->view.about));
 }
 
 static bool stale_node(struct gateway *g)
@@ -116,15 +130,15 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 	if (a->result != GATE_YES)
 		describe(k, a);
 	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN) {
-		snprintf(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
+		sentence(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
 		a->result = GATE_YES;
 	} else if (a->result != GATE_YES && a->result != GATE_ABSENT && k->own) {
-		snprintf(a->warning, sizeof(a->warning), "nobody but you sees this yet: %.400s", a->text);
+		sentence(a->warning, sizeof(a->warning), "nobody but you sees this yet: %.400s", a->text);
 		a->result = GATE_YES;
 	} else if (a->result == GATE_YES && k->view.expires_s && k->view.expires_s < os_now_s() + 7 * 86400) {
 		char when[21];
 		os_format_time(k->view.expires_s, when);
-		snprintf(a->warning, sizeof(a->warning), "this verdict ends at %s", when);
+		sentence(a->warning, sizeof(a->warning), "this verdict ends at %s", when);
 	}
 	if (a->result == GATE_WAIT && k->view.failed)
 		a->result = GATE_BUSY;
@@ -138,7 +152,7 @@ static enum err_code ask(struct look *k, struct gate_answer *ret, struct err *e)
 	k->arena = &arena;
 	if (rule->gate == GATE_ENFORCE && stale_node(k->g)) {
 		ret->result = GATE_STALE;
-		snprintf(ret->text, sizeof(ret->text), "this node does not know by what to judge at present; ask again");
+		sentence(ret->text, sizeof(ret->text), "this node does not know by what to judge at present; ask again");
 		ret->retry_s = 5;
 		return OK;
 	}
@@ -208,7 +222,7 @@ static enum err_code newer(struct call *c, struct tag_look *k, struct gate_answe
 	if (slice_eq(k->t.served_digest, k->t.pushed_digest))
 		return OK;
 	a->result = GATE_HELD;
-	snprintf(a->text, sizeof(a->text), "held: %s is admitted, but too young at its upstream (cool_down), or an older one than was served before (tag_rollback)",
+	sentence(a->text, sizeof(a->text), "held: %s is admitted, but too young at its upstream (cool_down), or an older one than was served before (tag_rollback)",
 		 (const char *)arena_slice_cstr(k->arena, slice_upto(k->t.pushed_digest, 19)));
 	return OK;
 }
@@ -236,7 +250,7 @@ enum err_code gate_tag(struct call *c, struct slice tag, struct slice *ret_diges
 	TRY(gate_manifest(c, k.t.served_digest, &last, e));
 	*ret_digest = k.t.served_digest;
 	if (last.result == GATE_YES)
-		snprintf(last.warning, sizeof(last.warning), "this is the last admitted image of the tag; the newer %.19s is %.380s", (const char *)k.t.pushed_digest.p, a.text);
+		sentence(last.warning, sizeof(last.warning), "this is the last admitted image of the tag; the newer %.19s is %.380s", (const char *)k.t.pushed_digest.p, a.text);
 	*ret = last;
 	return OK;
 }
@@ -334,17 +348,30 @@ uint64_t gate_waiting(struct gateway *g)
 
 /* --- Life ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What reports are matched with, as the engine of the workers has it. */
+static enum err_code open_rejudge(struct gateway *g, struct err *e)
+{
+	const struct gateway_config *c = g->config;
+	const char **files = arena_calloc(&g->arena, c->intel.n + 1, sizeof(*files));
+	struct slice table = arena_printf(&g->arena, "%s/intel.table", g->run->db_dir);
+	for (size_t i = 0; files && i < c->intel.n; i++)
+		files[i] = arena_slice_cstr(&g->arena, c->intel.items[i]);
+	TRY(arena_ok(&g->arena, "the configuration", e));
+	struct rejudge_options o = { .db_dir = g->run->db_dir, .intel_file = (const char *)table.p, .intel_files = files, .n_intel_files = c->intel.n };
+	return rejudge_open(&o, &g->gate->rejudge, e);
+}
+
 enum err_code gate_open(struct gateway *g, struct err *e)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 	if (!gate)
 		return err_set(e, ERR_NOMEM, 0, "out of memory");
 	pthread_mutex_init(&gate->lock, NULL);
+	pthread_mutex_init(&gate->refresh_lock, NULL);
 	pthread_mutex_init(&gate->memory_lock, NULL);
 	pthread_mutex_init(&gate->wait_lock, NULL);
 	g->gate = gate;
-	struct rejudge_options o = { .db_dir = g->run->db_dir };
-	enum err_code code = rejudge_open(&o, &gate->rejudge, e);
+	enum err_code code = open_rejudge(g, e);
 	if (code == OK)
 		code = gate_refresh(g, false, e);
 	if (code != OK)

@@ -14,8 +14,8 @@ enum gate_result {
 };
 struct gate_answer {
 	enum gate_result result;
-	char text[512];		/* a sentence for the client: reasons, and where the report is */
-	char warning[512];	/* "" none */
+	char text[1024];	/* a sentence for the client: reasons, and where the report is */
+	char warning[1024];	/* "" none */
 	unsigned retry_s;
 };
 
@@ -28,6 +28,8 @@ void gate_close(struct gateway *g);
 /* The same for a blob: it is admitted where an admitted manifest of this repository names it; under `gate: off` where it was uploaded, mounted or named.
  * GATE_ABSENT also for what is refused or held. *ret_size its size. */
 [[nodiscard]] enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer *ret, uint64_t *ret_size, struct err *e);
+/* What a pusher may rely on, for mounts and for the blobs that a manifest names: it may go out here, or the caller brought it within the hour. */
+bool gate_blob_pushed(struct call *c, struct slice digest, uint64_t *ret_size, struct err *e);
 /* The fast path: a remembered answer, without blocking; false: ask gate_blob/gate_manifest. */
 bool gate_blob_known(struct call *c, struct slice digest, uint64_t *ret_size);
 void gate_blob_remember(struct call *c, struct slice digest, uint64_t size, uint64_t changes);	/* changes: g->changes read before asking */
@@ -50,6 +52,7 @@ uint64_t gate_waiting(struct gateway *g);
 /* Reads policies (when `reload`), advisories, intelligence and the generation again; at start, every second, on changes. */
 [[nodiscard]] enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e);
 /* Judges again what older generations judged, in batches, until nothing is left or stop; called by the maintenance thread. */
+void gate_sweep_soon(struct gateway *g);
 [[nodiscard]] enum err_code gate_sweep(struct gateway *g, const _Atomic bool *stop, struct err *e);
 
 struct slice_items;

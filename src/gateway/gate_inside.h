@@ -17,14 +17,13 @@ void policy_set_release(struct policy_set *s);	/* takes NULL */
 
 enum { GATE_MEMORY = 4096, GATE_MOST_WAITERS = 4096 };
 /* A remembered answer about a blob: only what may go out, as of `changes`. */
-struct gate_memory { uint64_t key[2], size, changes; };
+struct gate_memory { char repository[96], digest[72]; uint64_t size, changes; };	/* sha256 only */
 
 struct gate {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, refresh_lock;
 	struct policy_set *set;		/* under lock */
 	struct rejudge *rejudge;
 	_Atomic int64_t generation;	/* number that this node judges by; 0: none yet */
-	_Atomic int64_t intel_generation;	/* the first generation with the present intelligence */
 	_Atomic uint64_t checked_ms;	/* when the number was last read from the database */
 	struct store_generation inputs;	/* of that generation; slices in inputs_arena; under lock */
 	struct arena inputs_arena;
@@ -68,5 +67,7 @@ struct gate_view {
 };
 [[nodiscard]] enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, unsigned depth,
 				      struct arena *a, struct gate_view *view, struct err *e);
+/* What reports are matched with here at present: "<advisories> <intelligence>". */
+void gate_data_id(struct gateway *g, char dst[330]);
 /* The first reasons of a verdict as one sentence. */
 void gate_reason_text(struct slice reasons_json, struct buf *out);

@@ -64,11 +64,14 @@ static enum decision uncovered(const struct report *r, struct slice findings)
 		if (!refuse && !hold)
 			continue;
 		any = true;
-		if (!covers(list, f->id))
-			worst = MAX(worst, refuse ? DECISION_REFUSE : DECISION_HOLD);
+		if (covers(list, f->id))
+			continue;
+		enum decision one = refuse ? DECISION_REFUSE : DECISION_HOLD;
+		worst = one > worst ? one : worst;
 	}
 	json_decref(list);
-	return any ? worst : MIN(r->verdict.decision, DECISION_HOLD);
+	/* Held because it is incomplete, without a finding that says so: the approval speaks of nothing that could cover it. */
+	return any ? worst : DECISION_HOLD;
 }
 
 static void by_person(struct judged *j, struct buf *reasons, const struct store_decision *d, enum store_state state, const char *what)
@@ -209,7 +212,7 @@ enum err_code gate_store_verdict(struct gateway *g, struct sql_tx *tx, struct sl
 	}
 	if (judged_state(v->state) && (!old || old->state != v->state))
 		TRY(tell(g, tx, repository, old, j, e));
-	if (v->state == STATE_ADMITTED)
+	if (v->state == STATE_ADMITTED && (!old || old->state != STATE_ADMITTED))
 		TRY(gate_promote(g, tx, v->repo_id, repository, v->digest, 0, e));
 	return sql_announce(tx, e);
 }

@@ -109,23 +109,22 @@ static bool same_inputs(const struct refresh *f, const struct store_generation *
 	return slice_eqs(s->policies, f->policies) && slice_eqs(s->advisories, f->advisories) && slice_eqs(s->intel, f->intel);
 }
 
-/* Ours are other policies or newer data: from now on everything is judged by them. Data ids begin with when they were built, so text order is age. */
+/* Ours are other policies or newer data: from now on everything is judged by them. */
 static enum err_code propose(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct refresh *f = arg;
 	struct store_generation s;
 	TRY(store_generation_get(tx, f->arena, &s, e));
-	bool older = s.number && (slice_cmp(slice_str(f->advisories), s.advisories) < 0 || slice_cmp(slice_str(f->intel), s.intel) < 0);
-	if (s.number && (same_inputs(f, &s) || older)) {
+	if (s.number && same_inputs(f, &s)) {
 		f->now = s;
 		return OK;
 	}
 	f->now = (struct store_generation){ .policies = arena_dup(f->arena, slice_str(f->policies)), .advisories = arena_dup(f->arena, slice_str(f->advisories)),
 					    .intel = arena_dup(f->arena, slice_str(f->intel)), .waivers = s.waivers };
+	TRY(arena_ok(f->arena, "the generation", e));
 	TRY(store_generation_add(tx, &f->now, f->g->node, &f->now.number, e));
 	TRY(audit_put(f->g, tx, NULL, "generation.new", e, "ziztzt", "number", f->now.number, "policies", f->now.policies, "advisories", f->now.advisories));
-	TRY(sql_announce(tx, e));
-	return arena_ok(f->arena, "the generation", e);
+	return sql_announce(tx, e);
 }
 
 static enum err_code adopt(struct gateway *g, const struct refresh *f, struct policy_set *set, struct err *e)
@@ -139,13 +138,10 @@ static enum err_code adopt(struct gateway *g, const struct refresh *f, struct po
 	}
 	pthread_mutex_lock(&gate->lock);
 	struct policy_set *old = gate->set;
-	bool other_intel = !slice_eq(gate->inputs.intel, in.intel);
 	gate->set = set;
 	arena_free(&gate->inputs_arena);
 	gate->inputs_arena = a;
 	gate->inputs = in;
-	if (other_intel)
-		atomic_store(&gate->intel_generation, in.number);
 	atomic_store(&gate->generation, in.number);
 	pthread_mutex_unlock(&gate->lock);
 	policy_set_release(old);
@@ -160,39 +156,51 @@ static enum err_code read_number(struct sql_tx *tx, void *arg, struct err *e)
 	return sql_one_int(tx, arg, e, "SELECT coalesce(max(number), 0) FROM generation", "");
 }
 
-enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e)
+/* Servers propose what they read anew; workers follow. Who cannot follow yet, because the files here are still others, says so and keeps the old generation:
+ * nothing is judged by one thing and recorded as judged by another. */
+static enum err_code renew(struct gateway *g, bool proposes, struct err *e)
 {
-	struct gate *gate = g->gate;
-	int64_t number;
-	bool data_changed = false;
-	TRY(sql_read(g->store.sql, read_number, &number, e));
-	TRY(rejudge_refresh(gate->rejudge, &data_changed, e));
-	if (number && number == atomic_load(&gate->generation) && !reload && !data_changed) {
-		atomic_store(&gate->checked_ms, store_now_ms());
-		return OK;
-	}
 	AUTO_ARENA a = ARENA(1 * MIB);
 	AUTO_BUF waivers = BUF(4 * MIB);
 	struct refresh f = { .g = g, .arena = &a, .waivers = &waivers };
-	char advisories[160], intel[160];
-	rejudge_ids(gate->rejudge, advisories, intel);
-	TRY(sql_read(g->store.sql, read_waivers, &f, e));
+	struct rejudge_generation data;
 	struct policy_set *set;
+	rejudge_generation(g->gate->rejudge, &data);
+	TRY(sql_read(g->store.sql, read_waivers, &f, e));
 	TRY(policy_set_load(g, buf_slice(&waivers), &set, e));
 	f.policies = set->digest;
-	f.advisories = advisories;
-	f.intel = intel;
-	/* Who only learns of a newer generation of another node adopts it; who read other files proposes. */
-	bool ours_changed = reload || data_changed || !atomic_load(&gate->generation);
+	f.advisories = data.advisories;
+	f.intel = data.intelligence;
 	enum err_code code = OK;
-	if (ours_changed && !(f.now.number && same_inputs(&f, &f.now)))
-		code = sql_write(g->store.sql, propose, &f, e);
+	if (!same_inputs(&f, &f.now)) {
+		if (proposes || !f.now.number)
+			code = sql_write(g->store.sql, propose, &f, e);
+		else
+			code = err_set(e, ERR_NOT_FOUND, 0, "the policies or data here are not those that verdicts are judged by at present (generation %lld)",
+				       (long long)f.now.number);
+	}
 	if (code == OK)
 		code = adopt(g, &f, set, e);
-	if (code != OK) {
+	if (code != OK)
 		policy_set_release(set);
-		return code;
-	}
-	atomic_store(&gate->checked_ms, store_now_ms());
-	return OK;
+	return code;
+}
+
+enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e)
+{
+	struct gate *gate = g->gate;
+	bool server = !strcmp(g->role, "serve"), data_changed = false;
+	int64_t number;
+	/* One at a time: the listener, workers' slots and decisions all call. */
+	pthread_mutex_lock(&gate->refresh_lock);
+	enum err_code code = sql_read(g->store.sql, read_number, &number, e);
+	if (code == OK)
+		code = rejudge_refresh(gate->rejudge, &data_changed, e);
+	int64_t ours = atomic_load(&gate->generation);
+	if (code == OK && (!number || number != ours || reload || data_changed))
+		code = renew(g, server && (reload || data_changed || !ours), e);
+	if (code == OK)
+		atomic_store(&gate->checked_ms, store_now_ms());
+	pthread_mutex_unlock(&gate->refresh_lock);
+	return code;
 }

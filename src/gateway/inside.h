@@ -30,11 +30,23 @@ struct gateway {
 	struct metrics *metrics;
 	struct events *events;
 	struct audit *audit;		/* NULL in a worker */
+	const char *role;		/* "serve", "worker" */
+	uint64_t started_ms;
+	_Atomic bool stopping;
+	struct slice *hosts;		/* that a request may name (GATE.md 17); from the configuration */
+	size_t n_hosts;
+	struct arena arena;		/* what lives as long as this */
 	char node[64];			/* this process' name: host name, pid, random */
 	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
 	_Atomic bool store_alive;
 	_Atomic uint64_t changes;	/* raised by every announced change of anybody: memories of verdicts and tags older than that are not used */
 };
+
+/* What server and workers open alike: records, blobs, the gate, upstreams, the log. */
+[[nodiscard]] enum err_code gateway_open_common(struct gateway *g, const struct gateway_run *r, const char *role, struct err *e);
+void gateway_close_common(struct gateway *g);
+/* Tells the others that this process lives (table node); every few seconds. */
+[[nodiscard]] enum err_code gateway_node_beat(struct gateway *g, struct err *e);
 
 /* One request on its way through the handlers; in the request's arena, at *http_user(r). */
 struct call {
@@ -74,6 +86,11 @@ void gateway_log(struct gateway *g, enum log_level level, const char *message, c
 
 /* --- Events (events.c): a row in the transaction; webhooks' deliveries are made from it. body: the fields of CloudEvents' data as JSON object text. */
 [[nodiscard]] enum err_code event_put(struct gateway *g, struct sql_tx *tx, const char *type, struct slice repository, struct slice digest, struct slice body, struct err *e);
+
+/* --- Requests (route.c) --- */
+void route_request(void *arg, struct http_request *r);	/* arg: the gateway */
+void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_out, uint64_t elapsed_ns, bool complete);
+[[nodiscard]] enum err_code route_open(struct gateway *g, struct err *e);	/* reads which hosts it answers to */
 
 /* --- Handlers. Each answers exactly once; they run on event threads and defer what blocks. Identity is known, the right is checked by route.c. --- */
 void reg_manifest_get(struct call *c);		/* GET and HEAD */

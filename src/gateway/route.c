@@ -1,0 +1,390 @@
+/* From a request to its handler: whose it is, what it asks, whether that may be asked (GATE.md 13-18). */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "gate.h"
+#include "inside.h"
+#include "metrics.h"
+#include "oci.h"
+#include "os.h"
+#include "store_content.h"
+
+enum { MOST_HOSTS = 64 };
+
+/* --- Which hosts it answers to ------------------------------------------------------------------------------------------------ */
+
+static struct slice without_port(struct slice host)
+{
+	ptrdiff_t colon = slice_rfind_byte(host, ':');
+	bool v6 = host.n && host.p[0] == '[';
+	ptrdiff_t close = slice_rfind_byte(host, ']');
+	if (colon < 0 || (v6 && colon < close))
+		return host;
+	return slice_upto(host, (size_t)colon);
+}
+
+static void add_host(struct gateway *g, struct slice host)
+{
+	if (g->n_hosts < MOST_HOSTS && host.n)
+		g->hosts[g->n_hosts++] = host;
+}
+
+enum err_code route_open(struct gateway *g, struct err *e)
+{
+	struct slice url = g->config->public_url;
+	ptrdiff_t at = slice_find(url, SL("://"));
+	g->hosts = arena_calloc(&g->arena, MOST_HOSTS, sizeof(*g->hosts));
+	if (!g->hosts)
+		return arena_ok(&g->arena, "the list of hosts", e);
+	add_host(g, SL("localhost"));
+	if (at >= 0) {
+		struct slice rest = slice_from(url, (size_t)at + 3);
+		ptrdiff_t slash = slice_find_byte(rest, '/');
+		add_host(g, without_port(slash < 0 ? rest : slice_upto(rest, (size_t)slash)));
+	}
+	for (size_t i = 0; i < g->config->n_listens; i++)
+		add_host(g, without_port(g->config->listens[i].address));
+	return OK;
+}
+
+static bool is_address(struct slice host)
+{
+	char text[64];
+	uint8_t raw[16];
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		host = slice_sub(host, 1, host.n - 2);
+	if (host.n >= sizeof(text))
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	return inet_pton(AF_INET, text, raw) == 1 || inet_pton(AF_INET6, text, raw) == 1;
+}
+
+/* A page of an attacker whose name was rebound to this address would say its own name. Addresses cannot be rebound. */
+static bool host_is_ours(struct gateway *g, struct slice host)
+{
+	struct slice name = without_port(host);
+	for (size_t i = 0; i < g->n_hosts; i++)
+		if (slice_eq_nocase(name, g->hosts[i]))
+			return true;
+	return is_address(name);
+}
+
+static bool is_change(struct slice method) { return !slice_eqs(method, "GET") && !slice_eqs(method, "HEAD") && !slice_eqs(method, "OPTIONS"); }
+
+static bool is_foreign_page(struct call *c)
+{
+	struct slice origin = http_header(c->r, "Origin"), site = http_header(c->r, "Sec-Fetch-Site");
+	if (!is_change(http_method(c->r)))
+		return false;
+	if (slice_eqs(site, "cross-site") || slice_eqs(site, "same-site"))
+		return true;
+	if (!origin.p)
+		return false;
+	ptrdiff_t at = slice_find(origin, SL("://"));
+	return at < 0 || !slice_eq(slice_from(origin, (size_t)at + 3), http_header(c->r, "Host"));
+}
+
+/* --- Paths of the distribution protocol --------------------------------------------------------------------------------------- */
+
+struct route {
+	void (*handler)(struct call *c);
+	unsigned right;
+	const char *name;
+};
+
+static struct route route_of(struct slice method, struct slice kind, bool upload)
+{
+	bool get = slice_eqs(method, "GET") || slice_eqs(method, "HEAD");
+	static const struct { const char *kind, *method; struct route r; } table[] = {
+		{ "manifests", "PUT", { reg_manifest_put, ACCESS_PUSH, "manifest.put" } },
+		{ "manifests", "DELETE", { reg_manifest_delete, ACCESS_DELETE, "manifest.delete" } },
+		{ "blobs", "DELETE", { reg_blob_delete, ACCESS_DELETE, "blob.delete" } },
+	};
+	if (upload)
+		return slice_eqs(method, "POST") ? (struct route){ reg_upload_post, ACCESS_PUSH, "upload.post" }
+			: slice_eqs(method, "PATCH") ? (struct route){ reg_upload_patch, ACCESS_PUSH, "upload.patch" }
+			: slice_eqs(method, "PUT") ? (struct route){ reg_upload_put, ACCESS_PUSH, "upload.put" }
+			: slice_eqs(method, "DELETE") ? (struct route){ reg_upload_delete, ACCESS_PUSH, "upload.delete" }
+			: get ? (struct route){ reg_upload_get, ACCESS_PUSH, "upload.get" } : (struct route){ 0 };
+	if (get && slice_eqs(kind, "manifests"))
+		return (struct route){ reg_manifest_get, ACCESS_PULL, "manifest.get" };
+	if (get && slice_eqs(kind, "blobs"))
+		return (struct route){ reg_blob_get, ACCESS_PULL, "blob.get" };
+	if (get && slice_eqs(kind, "tags"))
+		return (struct route){ reg_tags, ACCESS_PULL, "tags" };
+	if (get && slice_eqs(kind, "referrers"))
+		return (struct route){ reg_referrers, ACCESS_PULL, "referrers" };
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (slice_eqs(kind, table[i].kind) && slice_eqs(method, table[i].method))
+			return table[i].r;
+	return (struct route){ 0 };
+}
+
+/* The last component that is one of these, so that repositories may be called "blobs". Uploads: NAME/blobs/uploads/[ID]. */
+static bool split(struct slice rest, struct slice *name, struct slice *kind, struct slice *ref, bool *upload)
+{
+	static const char *const marks[] = { "/manifests/", "/referrers/", "/blobs/uploads/", "/blobs/", "/tags/list" };
+	ptrdiff_t best = -1;
+	size_t which = 0;
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		struct slice mark = slice_str(marks[i]);
+		for (ptrdiff_t at = -1;;) {
+			ptrdiff_t next = slice_find(slice_from(rest, (size_t)(at + 1)), mark);
+			if (next < 0)
+				break;
+			at += 1 + next;
+			if (at > best) {
+				best = at;
+				which = i;
+			}
+		}
+	}
+	if (best <= 0)
+		return false;
+	*name = slice_upto(rest, (size_t)best);
+	*ref = slice_from(rest, (size_t)best + strlen(marks[which]));
+	*upload = which == 2;
+	*kind = which == 0 ? SL("manifests") : which == 1 ? SL("referrers") : which == 4 ? SL("tags") : SL("blobs");
+	if (which == 4)
+		return !ref->n;
+	/* "/blobs/uploads" as the client may spell it, without the last slash */
+	if (which == 3 && slice_eqs(*ref, "uploads")) {
+		*upload = true;
+		*ref = SLICE_NULL;
+	}
+	return slice_find_byte(*ref, '/') < 0;
+}
+
+/* Which repository is meant: by the path, by a mirror's listener, or by ?ns= (a closed look-up key). */
+static bool resolve(struct call *c, struct slice name)
+{
+	const struct gateway_config *config = c->g->config;
+	size_t listener = http_listener(c->r);
+	struct slice upstream = listener < config->n_listens ? config->listens[listener].mirror : SLICE_NULL, ns;
+	if (http_query(c->r, "ns", &ns) && ns.n && !upstream.n) {
+		const struct config_upstream *u = config_upstream_named(config, ns);
+		if (!u)
+			return false;
+		upstream = u->name;
+	}
+	c->by_mirror = upstream.n > 0;
+	c->repository = upstream.n ? arena_printf(http_arena(c->r), "%.*s/%.*s", SLICE_ARG(upstream), SLICE_ARG(name)) : name;
+	bool reserved;
+	c->upstream = config_upstream_of(config, c->repository, &c->upstream_name, &reserved);
+	c->rule = config_repository_for(config, c->repository);
+	return c->repository.n && !reserved;
+}
+
+/* --- Identity ----------------------------------------------------------------------------------------------------------------- */
+
+static void proceed(struct call *c);
+
+static void deny_wait(struct call *c, unsigned wait_s)
+{
+	http_add_headerf(c->r, "Retry-After", "%u", wait_s ? wait_s : 1);
+	answer_error(c, 429, "TOOMANYREQUESTS", "too many failed logins; try again in %u s", wait_s ? wait_s : 1);
+}
+
+static void with_identity(struct call *c, enum access_result result, unsigned wait_s)
+{
+	if (result == ACCESS_OK)
+		proceed(c);
+	else if (result == ACCESS_WAIT)
+		deny_wait(c, wait_s);
+	else
+		answer_unauthorized(c, 0, slice_has_prefix(http_header(c->r, "Authorization"), SL("Bearer ")) ? "invalid_token" : NULL);
+}
+
+static void identify_slow(struct http_request *r, void *arg)
+{
+	struct call *c = arg;
+	unsigned wait_s = 0;
+	enum access_result result = access_identify_slow(c->g->access, http_header(r, "Authorization"), http_peer(r), &c->who, &wait_s);
+	with_identity(c, result, wait_s);
+}
+
+static void identify(struct call *c)
+{
+	uint32_t uid;
+	if (http_peer_uid(c->r, &uid)) {
+		if (uid != 0 && uid != geteuid()) {
+			answer_api_error(c, 403, "DENIED", "only the registry's own user and root may use its socket");
+			return;
+		}
+		c->who = (struct access_subject){ .socket = true, .everywhere = ACCESS_ALL };
+		proceed(c);
+		return;
+	}
+	if (http_header_count(c->r, "Authorization") > 1) {
+		answer_error(c, 400, "UNSUPPORTED", "more than one Authorization header");
+		return;
+	}
+	enum access_result result = access_identify(c->g->access, http_header(c->r, "Authorization"), http_peer(c->r), http_client_name(c->r), &c->who);
+	if (result == ACCESS_SLOW)
+		http_defer(c->r, identify_slow, c);
+	else
+		with_identity(c, result, 0);
+}
+
+/* --- Dispatch ------------------------------------------------------------------------------------------------------------------ */
+
+static void serve_token(struct call *c)
+{
+	AUTO_BUF out = BUF(64 << 10);
+	struct err e = { 0 };
+	struct slice query = http_query_raw(c->r), pair;
+	AUTO_BUF scopes = BUF(16 << 10);
+	(void)query;
+	c->handler = "token";
+	if (!slice_eqs(http_method(c->r), "GET") && !slice_eqs(http_method(c->r), "HEAD")) {
+		answer_error(c, 405, "UNSUPPORTED", "tokens are had by GET");
+		return;
+	}
+	/* scope may be given several times */
+	struct slice rest = query;
+	while (slice_next_piece(&rest, '&', &pair)) {
+		if (!slice_has_prefix(pair, SL("scope=")))
+			continue;
+		buf_puts(&scopes, scopes.n ? " " : "");
+		struct slice value = slice_from(pair, 6);
+		for (size_t i = 0; i < value.n; i++) {
+			uint8_t raw;
+			if (value.p[i] == '%' && i + 2 < value.n && hex_decode(slice_sub(value, i + 1, 2), &raw, 1, true)) {
+				buf_putc(&scopes, raw);
+				i += 2;
+			} else {
+				buf_putc(&scopes, value.p[i] == '+' ? ' ' : value.p[i]);
+			}
+		}
+	}
+	if (buf_ok(&scopes, "the scopes", &e) != OK || access_token_answer(c->g->access, &c->who, buf_slice(&scopes), &out, &e) != OK) {
+		answer_error(c, 400, "UNSUPPORTED", "%s", e.msg);
+		return;
+	}
+	http_add_header(c->r, "Cache-Control", SL("no-store"));
+	http_respond(c->r, 200, "application/json", buf_slice(&out));
+}
+
+static void serve_base(struct call *c)
+{
+	c->handler = "base";
+	if (c->who.anonymous && access_has_accounts(c->g->access)) {
+		answer_unauthorized(c, 0, NULL);
+		return;
+	}
+	http_respond(c->r, 200, "application/json", SL("{}"));
+}
+
+static bool may(struct call *c, unsigned right)
+{
+	return access_may(&c->who, right, c->repository) || (right == ACCESS_PUSH && access_may(&c->who, ACCESS_SIGN, c->repository));
+}
+
+static void serve_protocol(struct call *c, struct slice rest)
+{
+	struct slice name, kind, ref;
+	bool upload = false;
+	http_add_header(c->r, "Docker-Distribution-API-Version", SL("registry/2.0"));
+	if (!rest.n) {
+		serve_base(c);
+		return;
+	}
+	if (slice_eqs(rest, "_catalog")) {
+		c->handler = "catalog";
+		reg_catalog(c);
+		return;
+	}
+	if (!split(rest, &name, &kind, &ref, &upload)) {
+		answer_error(c, 404, "NAME_UNKNOWN", "there is nothing at this path");
+		return;
+	}
+	struct route route = route_of(http_method(c->r), kind, upload);
+	if (!route.handler) {
+		answer_error(c, 405, "UNSUPPORTED", "this method is not defined here");
+		return;
+	}
+	c->handler = route.name;
+	c->reference = ref;
+	bool known = resolve(c, name);
+	if (!store_name_valid(c->repository)) {
+		answer_error(c, slice_eqs(kind, "manifests") || slice_eqs(kind, "blobs") ? 400 : 404, "NAME_INVALID", "this is no valid name of a repository");
+		return;
+	}
+	/* Authorisation comes before any look-up: existing and missing names look alike (GATE.md 13). */
+	if (!may(c, route.right)) {
+		answer_unauthorized(c, route.right, c->who.from_token ? "insufficient_scope" : NULL);
+		return;
+	}
+	if (!known) {
+		answer_error(c, 404, "NAME_UNKNOWN", "this registry has no such upstream configured");
+		return;
+	}
+	c->is_digest = oci_digest_valid(ref);
+	route.handler(c);
+}
+
+static void proceed(struct call *c)
+{
+	struct slice path = http_path(c->r);
+	if (slice_find_byte(path, '%') >= 0) {
+		AUTO_BUF b = BUF(8192);
+		for (size_t i = 0; i < path.n; i++) {
+			uint8_t raw;
+			bool hex = path.p[i] == '%' && i + 2 < path.n + 0 && hex_decode(slice_sub(path, i + 1, 2), &raw, 1, true);
+			buf_putc(&b, hex ? raw : path.p[i]);
+			i += hex ? 2 : 0;
+		}
+		path = arena_dup(http_arena(c->r), buf_slice(&b));
+	}
+	if (slice_eqs(path, "/v2"))
+		path = SL("/v2/");
+	if (slice_has_prefix(path, SL("/v2/"))) {
+		serve_protocol(c, slice_from(path, 4));
+	} else if (slice_eqs(path, "/token")) {
+		serve_token(c);
+	} else {
+		c->reference = path;
+		c->handler = "api";
+		api_dispatch(c);
+	}
+}
+
+void route_request(void *arg, struct http_request *r)
+{
+	struct gateway *g = arg;
+	struct call *c = arena_new(http_arena(r), struct call);
+	uint32_t uid;
+	if (!c) {
+		http_respond(r, 503, "text/plain", SL("out of memory\n"));
+		return;
+	}
+	*http_user(r) = c;
+	*c = (struct call){ .g = g, .r = r, .started_ns = os_monotonic_ns(), .handler = "other" };
+	if (!http_peer_uid(r, &uid) && !host_is_ours(g, http_header(r, "Host"))) {
+		answer_error(c, 421, "UNSUPPORTED", "this registry does not answer to that name; see public_url in its configuration");
+		return;
+	}
+	if (is_foreign_page(c)) {
+		answer_error(c, 403, "DENIED", "another site's page may not change anything here");
+		return;
+	}
+	identify(c);
+}
+
+void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_out, uint64_t elapsed_ns, bool complete)
+{
+	struct gateway *g = arg;
+	struct call *c = *http_user(r);
+	char peer[64];
+	if (!c)
+		return;
+	gate_forget(c);
+	metrics_request(g, c, status, bytes_out, elapsed_ns, complete);
+	/* What goes well and often is counted, not logged. */
+	bool quiet = status < 400 && slice_eqs(http_method(r), "GET") && elapsed_ns < 1000000000u && complete;
+	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zztztzizizizztztzzzz", "id", http_id(r), "method", http_method(r), "path",
+		    http_path(r), "status", (int64_t)status, "bytes", (int64_t)bytes_out, "us", (int64_t)(elapsed_ns / 1000), "from", http_peer_text(r, peer), "account",
+		    slice_str(c->who.name), "repository", c->repository, "outcome", c->outcome ? c->outcome : "", "complete", complete ? "yes" : "no");
+}
