@@ -23,6 +23,26 @@ static enum err_code open_below(const char *dir, const char *name, int *ret_fd, 
 	return rc;
 }
 
+/* All 256 directories of SHA-256 at once: made one by one, each would cost the push that needs it first three more fsyncs. What cannot be
+ * made now is made then. */
+static enum err_code make_shards(struct dir_store *d, struct err *e)
+{
+	char shard[DIR_SHARD_MAX];
+	unsigned made = 0;
+	if (faccessat(d->blobs_fd, "sha256/ff", F_OK, 0) == 0)
+		return OK;
+	if (mkdirat(d->blobs_fd, "sha256", 0700) != 0 && errno != EEXIST)
+		return OK;
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(shard, sizeof(shard), "sha256/%02x", i);
+		made += mkdirat(d->blobs_fd, shard, 0700) == 0;
+	}
+	if (!made)
+		return OK;
+	TRY(dir_sync(d, d->blobs_fd, "sha256", e));
+	return dir_sync(d, d->blobs_fd, ".", e);
+}
+
 enum err_code dir_open(const char *path, bool no_sync, struct dir_store **ret, struct err *e)
 {
 	struct dir_store *d = malloc(sizeof(*d));
@@ -36,6 +56,8 @@ enum err_code dir_open(const char *path, bool no_sync, struct dir_store **ret, s
 	};
 	for (size_t i = 0; !rc && i < ARRAY_LEN(dirs); i++)
 		rc = open_below(path, dirs[i].name, dirs[i].fd, e);
+	if (!rc)
+		rc = make_shards(d, e);
 	if (rc) {
 		dir_close(d);
 		return rc;
