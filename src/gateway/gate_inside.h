@@ -35,6 +35,10 @@ struct gate {
 	_Atomic bool sweep;		/* verdicts of older generations may be there */
 };
 
+/* Data of a shared blob store: brings ours there, before it is proposed; fetches what another node proposed (refresh `rejudge` afterwards). */
+[[nodiscard]] enum err_code data_publish(struct gateway *g, const struct rejudge_generation *data, struct err *e);
+[[nodiscard]] enum err_code data_fetch(struct gateway *g, const struct store_generation *now, const struct rejudge_generation *have, struct err *e);
+
 /* The set in force, with a reference for the caller. */
 struct policy_set *gate_policies(struct gateway *g);
 const struct policy_item *policy_set_find(const struct policy_set *s, struct slice name);

@@ -174,8 +174,10 @@ static enum err_code renew(struct gateway *g, bool proposes, struct err *e)
 	enum err_code code = OK;
 	if (!same_inputs(&f, &f.now)) {
 		if (proposes || !f.now.number)
+			code = data_publish(g, &data, e);
+		if (code == OK && (proposes || !f.now.number))
 			code = sql_write(g->store.sql, propose, &f, e);
-		else
+		else if (code == OK)
 			code = err_set(e, ERR_NOT_FOUND, 0, "the policies or data here are not those that verdicts are judged by at present (generation %lld)",
 				       (long long)f.now.number);
 	}
@@ -184,6 +186,20 @@ static enum err_code renew(struct gateway *g, bool proposes, struct err *e)
 	if (code != OK)
 		policy_set_release(set);
 	return code;
+}
+
+/* Another node's newer data, where blobs are shared. */
+static enum err_code follow(struct gateway *g, struct err *e)
+{
+	AUTO_ARENA a = ARENA(64 << 10);
+	AUTO_BUF waivers = BUF(4 * MIB);
+	struct refresh f = { .g = g, .arena = &a, .waivers = &waivers };
+	struct rejudge_generation have;
+	bool changed;
+	TRY(sql_read(g->store.sql, read_waivers, &f, e));
+	rejudge_generation(g->gate->rejudge, &have);
+	TRY(data_fetch(g, &f.now, &have, e));
+	return rejudge_refresh(g->gate->rejudge, &changed, e);
 }
 
 enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e)
@@ -197,8 +213,11 @@ enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e)
 	if (code == OK)
 		code = rejudge_refresh(gate->rejudge, &data_changed, e);
 	int64_t ours = atomic_load(&gate->generation);
+	bool proposes = server && (reload || data_changed || !ours);
+	if (code == OK && number != ours && number && !proposes)
+		code = follow(g, e);
 	if (code == OK && (!number || number != ours || reload || data_changed))
-		code = renew(g, server && (reload || data_changed || !ours), e);
+		code = renew(g, proposes, e);
 	if (code == OK)
 		atomic_store(&gate->checked_ms, store_now_ms());
 	pthread_mutex_unlock(&gate->refresh_lock);
