@@ -274,6 +274,9 @@ static void with_body(struct http_request *r, void *arg, struct slice body)
 
 void api_accounts(struct call *c)
 {
+	static const struct slice above = { (const uint8_t *)"/api/v1/", 8 };
+	if (slice_has_prefix(c->reference, above))
+		c->reference = slice_from(c->reference, above.n);
 	struct slice method = http_method(c->r);
 	bool all = slice_eqs(c->reference, "accounts"), robots = slice_eqs(c->reference, "robots"), one = slice_has_prefix(c->reference,
 		SL("accounts/"));

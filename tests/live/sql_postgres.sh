@@ -41,6 +41,8 @@ run() {	# name, program, arguments
 }
 run "records on PostgreSQL" "$BUILD/tests/unit/test_sql_sql"
 run "several processes on PostgreSQL" "$BUILD/tests/unit/test_sql_processes"
+(cd "$work" && $as "$bin/createdb" -h "$work" -U pabean accounts) >>"$work/other.log" 2>&1
+PABEAN_TEST_PG="postgresql://pabean@/accounts?host=$work" run "accounts on PostgreSQL" "$BUILD/tests/unit/test_access_database"
 
 # Threads write and count what they were told; the server goes away three times, once without a word.
 run "PostgreSQL restarted in the middle: set up" "$BUILD/tests/unit/test_sql_restart" setup
