@@ -241,5 +241,5 @@ bool access_has_accounts(const struct access *a)
 	pthread_rwlock_rdlock((pthread_rwlock_t *)&a->lock);
 	bool any = a->accounts->n > 0;
 	pthread_rwlock_unlock((pthread_rwlock_t *)&a->lock);
-	return any || !(a->o.anonymous & ACCESS_PULL);
+	return any || !a->o.anonymous;
 }

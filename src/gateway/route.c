@@ -234,31 +234,13 @@ static void serve_token(struct call *c)
 {
 	AUTO_BUF out = BUF(64 << 10);
 	struct err e = { 0 };
-	struct slice query = http_query_raw(c->r), pair;
 	AUTO_BUF scopes = BUF(16 << 10);
-	(void)query;
 	c->handler = "token";
 	if (!slice_eqs(http_method(c->r), "GET") && !slice_eqs(http_method(c->r), "HEAD")) {
 		answer_error(c, 405, "UNSUPPORTED", "tokens are had by GET");
 		return;
 	}
-	/* scope may be given several times */
-	struct slice rest = query;
-	while (slice_next_piece(&rest, '&', &pair)) {
-		if (!slice_has_prefix(pair, SL("scope=")))
-			continue;
-		buf_puts(&scopes, scopes.n ? " " : "");
-		struct slice value = slice_from(pair, 6);
-		for (size_t i = 0; i < value.n; i++) {
-			uint8_t raw;
-			if (value.p[i] == '%' && i + 2 < value.n && hex_decode(slice_sub(value, i + 1, 2), &raw, 1, true)) {
-				buf_putc(&scopes, raw);
-				i += 2;
-			} else {
-				buf_putc(&scopes, value.p[i] == '+' ? ' ' : value.p[i]);
-			}
-		}
-	}
+	access_query_scopes(http_query_raw(c->r), &scopes);	/* scope may be given several times */
 	if (buf_ok(&scopes, "the scopes", &e) != OK || access_token_answer(c->g->access, &c->who, buf_slice(&scopes), &out, &e) != OK) {
 		answer_error(c, 400, "UNSUPPORTED", "%s", e.msg);
 		return;
@@ -270,7 +252,7 @@ static void serve_token(struct call *c)
 static void serve_base(struct call *c)
 {
 	c->handler = "base";
-	if (c->who.anonymous && access_has_accounts(c->g->access)) {
+	if (c->who.anonymous && !c->who.from_token && access_has_accounts(c->g->access)) {
 		answer_unauthorized(c, 0, NULL);
 		return;
 	}
