@@ -284,7 +284,7 @@ static void cell(struct report_io *io, const struct col *c, uint8_t *row, const 
 
 void io_rows(struct report_io *io, void *const *rows, size_t n, const struct col *cols, size_t n_cols)
 {
-	for (size_t k = 0; k < n_cols; k++)
-		for (size_t i = 0; i < n && io_ok(io); i++)
+	for (size_t k = 0; k < n_cols && io_ok(io); k++)
+		for (size_t i = 0; i < n; i++)
 			cell(io, &cols[k], rows[i], i ? rows[i - 1] : NULL);
 }
