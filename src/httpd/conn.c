@@ -104,6 +104,7 @@ static void conn_started(struct listener *l, struct MHD_Connection *m, void **co
 static void conn_ended(struct conn *c)
 {
 	struct httpd *h = c->l->h;
+	httpd_tls_ended(c);
 	pthread_mutex_lock(&h->conns_lock);
 	count_address(h, c, false);
 	if (c->prev)

@@ -152,18 +152,20 @@ static enum MHD_Result send_answer(struct http_request *r, const char *data, siz
 	return httpd_answer_queue(r);
 }
 
-static void start_job(struct http_request *r)
+/* False: the request is a pool thread's now and must not be touched. */
+static bool start_job(struct http_request *r)
 {
 	if (!r->deferred_once && httpd_pool_is_full(r->h)) {
 		http_add_header(r, "Retry-After", SL("1"));
 		r->step = STEP_NONE;
 		httpd_answer_now(r, 503, "too many requests are waiting", false);
-		return;
+		return true;
 	}
 	r->deferred_once = true;
 	r->step = STEP_RUNNING;
 	httpd_suspend(r);
 	httpd_pool_submit(r, httpd_run_deferred);
+	return false;
 }
 
 static enum MHD_Result proceed(struct http_request *r, const char *data, size_t *n)
@@ -181,8 +183,8 @@ static enum MHD_Result proceed(struct http_request *r, const char *data, size_t 
 	}
 	if (r->step == STEP_NONE)
 		httpd_answer_now(r, 500, "the request was not answered", false);
-	if (r->step == STEP_DEFER)
-		start_job(r);
+	if (r->step == STEP_DEFER && !start_job(r))
+		return MHD_YES;
 	return r->step == STEP_ANSWER || r->step == STEP_SENDING ? send_answer(r, data, n) : MHD_YES;
 }
 

@@ -27,6 +27,7 @@ enum {
 	MAX_SPARE_REQUESTS = 128, ADDRESS_SLOTS = 4096, POOL_QUEUE = 1024, MAX_ANSWER_HEADERS = 32,
 };
 
+struct generation;
 struct tls_config;	/* tls.c */
 
 struct listener {
@@ -52,6 +53,7 @@ struct conn {
 	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; } peer;
 	uint32_t uid;
 	bool has_uid, name_known;
+	struct generation *generation;	/* of the certificates its handshake got */
 	char name[128];			/* client certificate's */
 	uint64_t body_sent;		/* of answers that ended */
 	char *target;			/* as sent, of the request whose head is being read: libmicrohttpd takes queries apart in place */
@@ -265,4 +267,5 @@ const char *httpd_tls_trust(const struct tls_config *t);	/* PEM for libmicrohttp
 bool httpd_tls_required(const struct tls_config *t);
 int httpd_tls_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca, int n_req, const gnutls_pk_algorithm_t *pk, int n_pk,
 			  gnutls_pcert_st **ret_certs, unsigned *ret_n, gnutls_privkey_t *ret_key);
+void httpd_tls_ended(struct conn *c);
 void httpd_tls_name(struct conn *c);	/* fills c->name once */

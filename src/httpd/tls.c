@@ -1,15 +1,15 @@
 /* TLS through libmicrohttpd's GnuTLS. Certificates are handed out by a callback, so a renewed one counts from the next handshake on; a generation that was
- * replaced stays for the handshakes that still use it. */
+ * replaced stays while connections hold it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "private.h"
 
-enum { MAX_CHAIN = 16, MAX_PEM = 1 << 20, KEPT_GENERATIONS = 4 };
+enum { MAX_CHAIN = 16, MAX_PEM = 1 << 20 };
 #define POLL_NS (5 * (uint64_t)1000000000)
 
 struct generation {
-	struct generation *older;
+	unsigned refs;			/* under tls_config.lock */
 	gnutls_pcert_st certs[MAX_CHAIN];
 	unsigned n_certs;
 	gnutls_privkey_t key;
@@ -23,7 +23,7 @@ struct tls_config {
 	bool required;
 	char *trust_pem;
 	pthread_mutex_t lock;
-	struct generation *now;		/* newest first */
+	struct generation *now;
 	struct file_stamp stamp;
 	uint64_t polled_ns;
 };
@@ -39,18 +39,11 @@ static void generation_free(struct generation *g)
 	free(g);
 }
 
-static void free_behind(struct generation *g, unsigned keep)
+/* With the lock held. */
+static void generation_unref(struct generation *g)
 {
-	for (; g && keep > 1; keep--)
-		g = g->older;
-	if (!g)
-		return;
-	for (struct generation *old = keep ? g->older : g, *next; old; old = next) {
-		next = old->older;
-		generation_free(old);
-	}
-	if (keep)
-		g->older = NULL;
+	if (g && !--g->refs)
+		generation_free(g);
 }
 
 static gnutls_datum_t datum(struct buf *b) { return (gnutls_datum_t){ b->p, (unsigned)b->n }; }
@@ -138,9 +131,9 @@ enum err_code httpd_tls_reload(struct tls_config *t, struct err *e)
 	}
 	pthread_mutex_lock(&t->lock);
 	t->stamp = stamp;
-	g->older = t->now;
+	generation_unref(t->now);
 	t->now = g;
-	free_behind(g, KEPT_GENERATIONS);
+	g->refs = 1;
 	pthread_mutex_unlock(&t->lock);
 	return OK;
 }
@@ -189,7 +182,7 @@ void httpd_tls_close(struct tls_config *t)
 {
 	if (!t)
 		return;
-	free_behind(t->now, 0);
+	generation_unref(t->now);
 	pthread_mutex_destroy(&t->lock);
 	free(t->cert);
 	free(t->key);
@@ -220,11 +213,24 @@ int httpd_tls_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca
 		return -1;
 	struct tls_config *t = c->l->tls;
 	pthread_mutex_lock(&t->lock);
+	generation_unref(c->generation);
+	c->generation = t->now;
+	c->generation->refs++;
 	*ret_certs = t->now->certs;
 	*ret_n = t->now->n_certs;
 	*ret_key = t->now->key;
 	pthread_mutex_unlock(&t->lock);
 	return 0;
+}
+
+void httpd_tls_ended(struct conn *c)
+{
+	if (!c->generation)
+		return;
+	pthread_mutex_lock(&c->l->tls->lock);
+	generation_unref(c->generation);
+	c->generation = NULL;
+	pthread_mutex_unlock(&c->l->tls->lock);
 }
 
 /* The name of a certificate that the CA of now has signed for clients. */
