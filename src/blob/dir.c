@@ -50,7 +50,7 @@ enum err_code dir_open(const char *path, bool no_sync, struct dir_store **ret, s
 		return err_set(e, ERR_NOMEM, 0, "open the blobs");
 	*d = (struct dir_store){ .path = strdup(path), .blobs_fd = -1, .uploads_fd = -1, .objects_fd = -1, .quarantine_fd = -1,
 				 .no_sync = no_sync };
-	enum err_code rc = d->path ? OK : err_set(e, ERR_NOMEM, 0, "open the blobs");
+	enum err_code rc = d->path ? hash_helper_open(&d->helper, e) : err_set(e, ERR_NOMEM, 0, "open the blobs");
 	const struct { const char *name; int *fd; } dirs[] = {
 		{ "blobs", &d->blobs_fd }, { "uploads", &d->uploads_fd }, { "objects", &d->objects_fd }, { "quarantine", &d->quarantine_fd },
 	};
@@ -70,6 +70,7 @@ void dir_close(struct dir_store *d)
 {
 	if (!d)
 		return;
+	hash_helper_close(d->helper);
 	fd_close(&d->blobs_fd);
 	fd_close(&d->uploads_fd);
 	fd_close(&d->objects_fd);

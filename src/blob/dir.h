@@ -1,12 +1,13 @@
 /* The directory. All names are relative to descriptors that stay open: DIR may be moved while the program runs. */
 #pragma once
-#include "hash.h"
+#include "helper.h"
 #include "os.h"
 
 struct dir_store {
 	char *path;		/* DIR, for messages and for objects */
 	int blobs_fd, uploads_fd, objects_fd, quarantine_fd;
 	bool no_sync;
+	struct hash_helper *helper;
 };
 
 [[nodiscard]] enum err_code dir_open(const char *path, bool no_sync, struct dir_store **ret, struct err *e);

@@ -11,6 +11,7 @@
 enum {
 	WRITE_EARLY = 4 << 20,	/* bytes behind which the kernel is told to begin writing */
 	READ_BLOCK = 256 << 10,
+	HELP_FROM = 64 << 10,	/* bytes from which waking another thread costs less than hashing them */
 	STATE_MAX = 1024,
 };
 
@@ -58,8 +59,7 @@ enum err_code dir_upload_begin(struct dir_store *d, int algo, struct dir_upload 
 const char *dir_upload_id(const struct dir_upload *u) { return u->id; }
 uint64_t dir_upload_offset(const struct dir_upload *u) { return u->offset; }
 
-/* A failed write leaves offset and hash where they were: what was written of it is written again. */
-enum err_code dir_upload_append(struct dir_upload *u, struct slice bytes, struct err *e)
+static enum err_code write_at(struct dir_upload *u, struct slice bytes, struct err *e)
 {
 	for (size_t at = 0; at < bytes.n;) {
 		ssize_t n = pwrite(u->fd, bytes.p + at, bytes.n - at, (off_t)(u->offset + at));
@@ -69,7 +69,21 @@ enum err_code dir_upload_append(struct dir_upload *u, struct slice bytes, struct
 			return err_set(e, ERR_IO, n ? errno : EIO, "write an upload to '%.200s'", u->d->path);
 		at += (size_t)n;
 	}
-	blob_hash_update(&u->hash, bytes);
+	return OK;
+}
+
+/* A failed write leaves offset and hash where they were: what was written of it is written again. */
+enum err_code dir_upload_append(struct dir_upload *u, struct slice bytes, struct err *e)
+{
+	struct blob_hash next = u->hash;
+	bool helped = bytes.n >= HELP_FROM && hash_helper_begin(u->d->helper, &next, bytes);
+	enum err_code rc = write_at(u, bytes, e);
+	if (helped)
+		hash_helper_end(u->d->helper);
+	TRY(rc);
+	if (!helped)
+		blob_hash_update(&next, bytes);
+	u->hash = next;
 	u->offset += bytes.n;
 	if (u->offset - u->early >= WRITE_EARLY && !u->d->no_sync) {
 		/* Only a hint: a file system without it loses time, nothing else. */

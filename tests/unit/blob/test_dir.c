@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -335,6 +336,53 @@ static void strange_entries(void **state)
 	blob_close(b);
 }
 
+static uint8_t shared_bytes[1 << 20];
+
+static void *push_large(void *arg)
+{
+	struct blob_store *b = arg;
+	struct blob_upload *u = NULL;
+	struct err e = { 0 };
+	uint8_t out[32];
+	char want[136] = "sha256:", got[136] = "";
+	static const size_t pieces[] = { 200000, 1, 65536, 65535, 300000, 1 << 20 };
+	if (!digest_of(DIGEST_SHA256, slice_of(shared_bytes, sizeof(shared_bytes)), out))
+		return arg;
+	hex_encode(want + 7, out, 32);
+	for (int round = 0; round < 5; round++) {
+		if (blob_upload_begin(b, DIGEST_SHA256, &u, &e))
+			return arg;
+		for (size_t i = 0, at = 0; at < sizeof(shared_bytes); i++) {
+			size_t n = MIN(pieces[i % ARRAY_LEN(pieces)], sizeof(shared_bytes) - at);
+			if (blob_upload_append(u, slice_of(shared_bytes + at, n), &e))
+				return arg;
+			at += n;
+		}
+		if (blob_upload_finish(u, SLICE_NULL, got, NULL, &e) || strcmp(got, want))
+			return arg;
+	}
+	return NULL;
+}
+
+/* Several at once, in pieces large enough for the thread that helps. */
+static void at_once(void **state)
+{
+	(void)state;
+	struct blob_store *b = NULL;
+	pthread_t t[6];
+	good(blob_open(&(struct blob_options){ .dir = base, .no_sync = true }, &b, &E));
+	for (size_t i = 0; i < sizeof(shared_bytes); i++)
+		shared_bytes[i] = (uint8_t)(i * 2654435761u >> 11);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, push_large, b), 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		void *failed;
+		pthread_join(t[i], &failed);
+		assert_null(failed);
+	}
+	blob_close(b);
+}
+
 static void full_disk(void **state)
 {
 	(void)state;
@@ -396,6 +444,6 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { T(written_and_read), T(bad_names), T(mismatch), T(resumes), T(killed), T(walks), T(objects),
-					    T(strange_entries), T(full_disk), T(read_only) };
+					    T(strange_entries), T(at_once), T(full_disk), T(read_only) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
