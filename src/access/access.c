@@ -57,13 +57,13 @@ static enum err_code reload_locked(struct access *a, struct err *e)
 	char changes[32] = "";
 	TRY(access_accounts_new(&s, e));
 	enum err_code code = read_all(a, s, &signing, stamps, changes, e);
+	memcpy(a->stamps, stamps, sizeof(stamps));	/* also of a wrong file: it is not read again before it changes */
 	if (code != OK) {
 		access_accounts_free(s);
 		a->trouble = *e;
 		return code;
 	}
 	a->trouble = s->doubt;
-	memcpy(a->stamps, stamps, sizeof(stamps));
 	memcpy(a->changes, changes, sizeof(changes));
 	pthread_rwlock_wrlock(&a->lock);
 	old = a->accounts;
@@ -93,7 +93,6 @@ bool access_trouble(struct access *a, struct err *ret)
 	return any;
 }
 
-/* A file that stays wrong is read again every time: it may be about to become right, and it is small. */
 static bool has_changed(struct access *a)
 {
 	char changes[32] = "";
@@ -108,11 +107,12 @@ static bool has_changed(struct access *a)
 		return false;
 	if (access_database_changes(a->o.db, changes, &e) != OK) {
 		a->trouble = e;
+		a->away = true;
 		return false;
 	}
-	if (strcmp(changes, a->changes))
-		return true;
-	return a->trouble.code == ERR_IO || a->trouble.code == ERR_TIMEOUT;
+	bool back = a->away;
+	a->away = false;
+	return back || strcmp(changes, a->changes);
 }
 
 static void *watch(void *arg)
@@ -129,8 +129,8 @@ static void *watch(void *arg)
 			break;
 		pthread_mutex_unlock(&a->stop_lock);
 		pthread_mutex_lock(&a->reload_lock);
-		if (has_changed(a) && reload_locked(a, &e) != OK)
-			a->trouble = e;
+		if (has_changed(a))
+			(void)reload_locked(a, &e);
 		pthread_mutex_unlock(&a->reload_lock);
 		pthread_mutex_lock(&a->stop_lock);
 	}

@@ -164,6 +164,7 @@ struct access {
 	struct file_stamp stamps[2];
 	char changes[32];
 	struct err trouble;
+	bool away;			/* the database did not answer last time */
 	pthread_t thread;
 	pthread_mutex_t stop_lock;
 	pthread_cond_t stop_cond;

@@ -9,11 +9,14 @@ static bool is_plain(uint8_t c, bool slash)
 
 static void put_encoded(struct buf *out, struct slice s, bool slash)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (is_plain(s.p[i], slash))
-			buf_putc(out, s.p[i]);
-		else
+	for (size_t i = 0, from = 0; i <= s.n; i++) {
+		if (i < s.n && is_plain(s.p[i], slash))
+			continue;
+		if (i > from)
+			buf_put(out, s.p + from, i - from);	/* a run of plain ones at once: purls are made by the hundred */
+		if (i < s.n)
 			buf_printf(out, "%%%02X", s.p[i]);
+		from = i + 1;
 	}
 }
 
@@ -33,7 +36,9 @@ static void put_qualifier(struct buf *out, char *sep, const char *key, struct sl
 {
 	if (!value.n)
 		return;
-	buf_printf(out, "%c%s=", *sep, key);
+	buf_putc(out, (uint8_t)*sep);
+	buf_puts(out, key);
+	buf_putc(out, '=');
 	put_encoded(out, value, false);
 	*sep = '&';
 }

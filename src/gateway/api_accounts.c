@@ -34,7 +34,7 @@ static void fail(struct call *c, const struct err *e)
 		answer_api_error(c, 501, "unsupported", "%s", e->msg);
 		break;
 	default:
-		gateway_log(c->g, LOG_ERROR, "accounts", "z", "error", e->msg);
+		gateway_log(c->g, LOG_ERROR, "accounts", "zz", "error", e->msg);
 		answer_api_error(c, 503, "unavailable", "accounts cannot be changed just now");
 	}
 }
@@ -106,7 +106,7 @@ static void list(struct http_request *r, void *arg)
 static enum err_code put_record(struct sql_tx *tx, void *arg, struct err *e)
 {
 	const struct change *ch = arg;
-	return audit_put(ch->c->g, tx, &ch->c->who, ch->action, e, "tt", "account", ch->name, "grants", ch->grants_text);
+	return audit_put(ch->c->g, tx, &ch->c->who, ch->action, e, "ztzt", "account", ch->name, "grants", ch->grants_text);
 }
 
 static struct change change_of(struct call *c, const char *action)

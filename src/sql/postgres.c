@@ -109,14 +109,20 @@ static enum err_code attempt(struct pg_conn *c, bool read_only, sql_tx_fn *fn, v
 	enum err_code rc = sql_tx_run(&c->tx, fn, arg, e);
 	if (rc == OK && !read_only)
 		return commit(c, until_ns, e);
+	if (rc == OK) {
+		/* Nobody waits for the end of what only read: the answer is thrown away by the connection's next command. */
+		if (!PQsendQuery(c->h, "COMMIT"))
+			sql_pg_disconnect(c);
+		return OK;
+	}
 	enum pg_way way = c->way;
 	if (PQstatus(c->h) == CONNECTION_OK && sql_pg_exec(c, "ROLLBACK", &ignored) != OK)
 		sql_pg_disconnect(c);
 	c->way = way;
 	/* Whatever fn made of the failure, the statement's counts. */
-	if (rc != OK && c->tx.failed && way != PG_FINAL)
+	if (c->tx.failed && way != PG_FINAL)
 		*e = c->tx.why;
-	return rc == OK ? OK : e->code;
+	return e->code;
 }
 
 /* --- Transactions -------------------------------------------------------------------------------------------------------- */
@@ -149,8 +155,15 @@ static enum err_code take_and_run(struct pg *db, int which, sql_tx_fn *fn, void 
 	return rc;
 }
 
-static enum err_code pg_read(struct sql *db, sql_tx_fn *fn, void *arg, struct err *e) { return take_and_run((struct pg *)db, READING, fn, arg, e); }
-static enum err_code pg_write(struct sql *db, sql_tx_fn *fn, void *arg, struct err *e) { return take_and_run((struct pg *)db, WRITING, fn, arg, e); }
+static enum err_code pg_read(struct sql *db, sql_tx_fn *fn, void *arg, struct err *e)
+{
+	return take_and_run((struct pg *)db, READING, fn, arg, e);
+}
+
+static enum err_code pg_write(struct sql *db, sql_tx_fn *fn, void *arg, struct err *e)
+{
+	return take_and_run((struct pg *)db, WRITING, fn, arg, e);
+}
 
 static enum err_code pg_migration_lock(struct sql_tx *tx, struct err *e)
 {

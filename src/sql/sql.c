@@ -276,4 +276,7 @@ void sql_cond_init(pthread_cond_t *c)
 	pthread_condattr_destroy(&a);
 }
 
-struct timespec sql_time(uint64_t ns) { return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) }; }
+struct timespec sql_time(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+}

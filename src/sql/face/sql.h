@@ -4,8 +4,9 @@
  * these words are replaced: $ID (an integer primary key that the database numbers), $INT (64-bit integer), $BLOB (bytes), $LOCK (" FOR UPDATE
  * SKIP LOCKED" on PostgreSQL, nothing on SQLite). SQL text is always a string literal: statements are prepared once a connection and kept by
  * its address. Values only ever come in as parameters. Strings, quoted names and comments are left as they are. Alike on both: LIKE minds
- * case, "x" is a name and never a string, foreign keys are checked, ids are never given twice. Not alike, so best not used: types that are
- * neither TEXT, $INT nor $BLOB; scalar min and max; more than 64 parameters; comparing a number with text. */
+ * case, columns that migrations make as TEXT sort by bytes, "x" is a name and never a string, foreign keys are checked, ids are never
+ * given twice. Not alike, so best not used: types that are neither TEXT, $INT nor $BLOB; scalar min and max; comparing a number with
+ * text. At most 64 parameters. */
 #pragma once
 #include "base.h"
 

@@ -245,11 +245,56 @@ static void new_passwords(void **state)
 	assert_false(access_secret_matches(SL(PASSWORD), SL("")));
 }
 
+struct crowd { struct access *a; const char *name, *password; atomic_uint ok, denied, wait; };
+
+static void *login(void *arg)
+{
+	struct crowd *c = arg;
+	struct access_subject s;
+	struct peer p = peer_of("192.0.2.9");
+	char text[256];
+	unsigned wait_s;
+	AUTO_BUF plain = BUF(KIB), coded = BUF(KIB);
+	buf_printf(&plain, "%s:%s", c->name, c->password);
+	base64_encode(&coded, buf_slice(&plain));
+	snprintf(text, sizeof(text), "Basic %s", buf_cstr(&coded));
+	enum access_result r = access_identify_slow(c->a, slice_str(text), &p.any, &s, &wait_s);
+	atomic_fetch_add(r == ACCESS_OK ? &c->ok : r == ACCESS_DENIED ? &c->denied : &c->wait, 1);
+	return NULL;
+}
+
+static void run(struct crowd *c, unsigned n)
+{
+	pthread_t t[24];
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, login, c), 0);
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+}
+
+/* Many clients with one right password at once all get in; many with a wrong one get no more than the free guesses. */
+static void crowds(void **state)
+{
+	(void)state;
+	char *dir = directory();
+	struct access *a = open_with(dir, 0, NULL);
+	struct crowd good = { .a = a, .name = "six", .password = PASSWORD }, bad = { .a = a, .name = "bob", .password = "guess" };
+	run(&good, 24);
+	assert_int_equal(good.ok, 24);
+	run(&bad, 24);
+	assert_true(bad.ok == 0 && bad.denied <= 5 && bad.denied + bad.wait == 24);
+	assert_int_equal(a->hashing.running, 0);
+	assert_int_equal(a->hashing.waiting, 0);
+	access_close(a);
+	remove_directory(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passwords), cmocka_unit_test(malformed), cmocka_unit_test(robots_and_certificates), cmocka_unit_test(anonymous),
 		cmocka_unit_test(wrong_files), cmocka_unit_test(reading_again), cmocka_unit_test(new_passwords),
+		cmocka_unit_test(crowds),
 	};
 	os_set_now(1795388400);	/* 2026-11-23 */
 	return cmocka_run_group_tests(tests, NULL, NULL);

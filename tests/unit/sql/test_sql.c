@@ -21,6 +21,9 @@ static void translation(void **state)
 		assert_int_equal(sql_translate(t[i].in, SQL_POSTGRES, &b, &params, &e), OK);
 		assert_string_equal((char *)b.p, t[i].pg);
 	}
+	AUTO_BUF script = BUF(KIB);
+	assert_int_equal(sql_translate_script("a TEXT, b TEXTS 'TEXT' CAST(x AS TEXT)", SQL_POSTGRES, &script, &params, &e), OK);
+	assert_string_equal((char *)script.p, "a TEXT COLLATE \"C\", b TEXTS 'TEXT' CAST(x AS TEXT)");
 	static const char *const bad[] = { "?", "?0", "?65", "?x", "$NOPE", "$", "$ids" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO_BUF a = BUF(KIB);
