@@ -366,7 +366,7 @@ void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_ou
 	metrics_request(g, c, status, bytes_out, elapsed_ns, complete);
 	/* What goes well and often is counted, not logged. */
 	bool quiet = status < 400 && slice_eqs(http_method(r), "GET") && elapsed_ns < 1000000000u && complete;
-	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zztztzizizizztztzzzz", "id", http_id(r), "method", http_method(r), "path",
+	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zzztztzizizizzztztzzzz", "id", http_id(r), "method", http_method(r), "path",
 		    http_path(r), "status", (int64_t)status, "bytes", (int64_t)bytes_out, "us", (int64_t)(elapsed_ns / 1000), "from", http_peer_text(r, peer), "account",
 		    slice_str(c->who.name), "repository", c->repository, "outcome", c->outcome ? c->outcome : "", "complete", complete ? "yes" : "no");
 }
