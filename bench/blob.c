@@ -1,5 +1,6 @@
-/* usage: bench-blob DIR   pushes 1 MiB x 16 (one after another and at once) and 100 MB x 1 and x 4 through the blob store, beside a plain
- * write with fsync and hashing alone, on the same directory in the same run. Prints milliseconds, the middle of five. */
+/* usage: bench-blob DIR   pushes 1 MiB x 16 (one after another and at once) and 100 MB x 1 and x 4 through the blob store,
+ * beside a plain write with fsync and hashing alone, on the same directory in the same run. Prints milliseconds, the middle of
+ * five. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>

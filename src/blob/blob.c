@@ -51,7 +51,8 @@ enum err_code blob_open_fd(struct blob_store *b, struct slice digest, int *ret_f
 	return dir_open_fd(b->dir, &n, ret_fd, ret_size, e);
 }
 
-enum err_code blob_read(struct blob_store *b, struct slice digest, uint64_t offset, uint64_t length, struct stream **ret, struct err *e)
+enum err_code blob_read(struct blob_store *b, struct slice digest, uint64_t offset, uint64_t length, struct stream **ret,
+				struct err *e)
 {
 	struct blob_name n;
 	TRY(blob_name_parse(digest, &n, e));
@@ -104,7 +105,8 @@ enum err_code blob_upload_save(struct blob_upload *u, struct buf *state, struct 
 	return u->s3 ? s3_upload_save(u->s3, state, e) : dir_upload_save(u->dir, state, e);
 }
 
-enum err_code blob_upload_resume(struct blob_store *b, const char *id, uint64_t offset, struct slice state, struct blob_upload **ret,
+enum err_code blob_upload_resume(struct blob_store *b, const char *id, uint64_t offset, struct slice state,
+				struct blob_upload **ret,
 				 struct err *e)
 {
 	struct blob_upload inner = { 0 };

@@ -23,8 +23,8 @@ static enum err_code open_below(const char *dir, const char *name, int *ret_fd, 
 	return rc;
 }
 
-/* All 256 directories of SHA-256 at once: made one by one, each would cost the push that needs it first three more fsyncs. What cannot be
- * made now is made then. */
+/* All 256 directories of SHA-256 at once: made one by one, each would cost the push that needs it first three more fsyncs. What
+ * cannot be made now is made then. */
 static enum err_code make_shards(struct dir_store *d, struct err *e)
 {
 	char shard[DIR_SHARD_MAX];
@@ -169,7 +169,8 @@ static void range_close(struct stream *s)
 
 static const struct stream_ops RANGE_OPS = { range_read, range_close };
 
-enum err_code dir_read(struct dir_store *d, const struct blob_name *n, uint64_t offset, uint64_t length, struct stream **ret, struct err *e)
+enum err_code dir_read(struct dir_store *d, const struct blob_name *n, uint64_t offset, uint64_t length, struct stream **ret,
+				struct err *e)
 {
 	AUTO_FD fd = -1;
 	uint64_t size;

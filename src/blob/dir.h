@@ -14,8 +14,10 @@ struct dir_store {
 void dir_close(struct dir_store *d);	/* takes NULL */
 
 [[nodiscard]] enum err_code dir_stat(struct dir_store *d, const struct blob_name *n, uint64_t *ret_size, struct err *e);
-[[nodiscard]] enum err_code dir_open_fd(struct dir_store *d, const struct blob_name *n, int *ret_fd, uint64_t *ret_size, struct err *e);
-[[nodiscard]] enum err_code dir_read(struct dir_store *d, const struct blob_name *n, uint64_t offset, uint64_t length, struct stream **ret,
+[[nodiscard]] enum err_code dir_open_fd(struct dir_store *d, const struct blob_name *n, int *ret_fd, uint64_t *ret_size,
+				struct err *e);
+[[nodiscard]] enum err_code dir_read(struct dir_store *d, const struct blob_name *n, uint64_t offset, uint64_t length,
+				struct stream **ret,
 				     struct err *e);
 [[nodiscard]] enum err_code dir_remove(struct dir_store *d, const struct blob_name *n, struct err *e);
 [[nodiscard]] enum err_code dir_quarantine(struct dir_store *d, const struct blob_name *n, struct err *e);
@@ -30,9 +32,11 @@ const char *dir_upload_id(const struct dir_upload *u);
 uint64_t dir_upload_offset(const struct dir_upload *u);
 [[nodiscard]] enum err_code dir_upload_append(struct dir_upload *u, struct slice bytes, struct err *e);
 [[nodiscard]] enum err_code dir_upload_save(struct dir_upload *u, struct buf *state, struct err *e);
-[[nodiscard]] enum err_code dir_upload_resume(struct dir_store *d, const char *id, uint64_t offset, struct slice state, struct dir_upload **ret,
+[[nodiscard]] enum err_code dir_upload_resume(struct dir_store *d, const char *id, uint64_t offset, struct slice state,
+				struct dir_upload **ret,
 					      struct err *e);
-[[nodiscard]] enum err_code dir_upload_finish(struct dir_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size,
+[[nodiscard]] enum err_code dir_upload_finish(struct dir_upload *u, const struct blob_name *want, char *ret_digest,
+				uint64_t *ret_size,
 					      struct err *e);
 void dir_upload_close(struct dir_upload *u);
 [[nodiscard]] enum err_code dir_upload_remove(struct dir_store *d, const char *id, struct err *e);

@@ -1,5 +1,5 @@
-/* Uploads of the directory. Bytes are hashed while they are written, and the disk is set to work early, so that the one fsync at the end
- * has little left to do and nothing is read a second time. */
+/* Uploads of the directory. Bytes are hashed while they are written, and the disk is set to work early, so that the one fsync at
+ * the end has little left to do and nothing is read a second time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -240,7 +240,8 @@ static enum err_code publish(struct dir_upload *u, const struct blob_name *n, st
 	return dir_sync(d, d->blobs_fd, shard, e);
 }
 
-enum err_code dir_upload_finish(struct dir_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size, struct err *e)
+enum err_code dir_upload_finish(struct dir_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size,
+				struct err *e)
 {
 	char digest[BLOB_DIGEST_MAX];
 	struct blob_name n;

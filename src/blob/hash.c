@@ -32,7 +32,8 @@ void blob_hash_final(struct blob_hash *h, char dst[BLOB_DIGEST_MAX])
 	hex_encode(dst + n, out, digest_size(h->algo));
 }
 
-/* "sha256:<bytes taken>:<chaining value>:<bytes of the block begun>", numbers and bytes in hex. The length tells how full the block is. */
+/* "sha256:<bytes taken>:<chaining value>:<bytes of the block begun>", numbers and bytes in hex. The length tells how full the
+ * block is. */
 void blob_hash_save(const struct blob_hash *h, struct buf *out)
 {
 	char hex[2 * SHA512_CBLOCK + 1];

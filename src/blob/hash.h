@@ -1,5 +1,5 @@
-/* A running SHA-256 or SHA-512 whose state can be written down and taken up elsewhere: that is what spares a resumed upload a second read
- * of all its bytes, and what OpenSSL's EVP interface cannot do. */
+/* A running SHA-256 or SHA-512 whose state can be written down and taken up elsewhere: that is what spares a resumed upload a
+ * second read of all its bytes, and what OpenSSL's EVP interface cannot do. */
 #pragma once
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>

@@ -119,7 +119,8 @@ enum err_code s3_blob_stat(struct s3_store *s, const struct blob_name *n, uint64
 	return missing(s3_size(s, key, ret_size, e), n, e);
 }
 
-enum err_code s3_blob_read(struct s3_store *s, const struct blob_name *n, uint64_t offset, uint64_t length, struct stream **ret, struct err *e)
+enum err_code s3_blob_read(struct s3_store *s, const struct blob_name *n, uint64_t offset, uint64_t length,
+				struct stream **ret, struct err *e)
 {
 	char key[S3_KEY_MAX];
 	s3_blob_key(n, key);

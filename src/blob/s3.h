@@ -1,4 +1,5 @@
-/* The S3 store: one bucket, path-style, signature 4. Keys consist of unreserved characters and slashes only, so none ever needs escaping. */
+/* The S3 store: one bucket, path-style, signature 4. Keys consist of unreserved characters and slashes only, so none ever needs
+ * escaping. */
 #pragma once
 #include "dir.h"
 #include "net.h"
@@ -30,11 +31,13 @@ void s3_close(struct s3_store *s);	/* takes NULL */
 
 /* --- s3_credentials.c: from the options, the environment, a file in AWS' ini format --------------------------------------- */
 
-[[nodiscard]] enum err_code s3_credentials_find(const struct blob_s3_options *o, struct arena *a, struct s3_credentials *ret, struct err *e);
+[[nodiscard]] enum err_code s3_credentials_find(const struct blob_s3_options *o, struct arena *a, struct s3_credentials *ret,
+				struct err *e);
 /* The keys of one [profile]; false: none there. */
 bool s3_credentials_parse(struct slice file, struct slice profile, struct arena *a, struct s3_credentials *ret);
 
-/* --- s3_sign.c: AWS Signature Version 4 (docs.aws.amazon.com, "Signature Version 4 for authenticating requests") ------------- */
+/* --- s3_sign.c: AWS Signature Version 4 (docs.aws.amazon.com, "Signature Version 4 for authenticating requests")
+ * ------------- */
 
 struct s3_signing {
 	const char *method, *path;	/* "/bucket/key" */
@@ -48,7 +51,8 @@ void s3_sign_header(const struct s3_store *s, const struct s3_signing *q, uint64
 void s3_sign_query(const struct s3_store *s, const char *path, unsigned seconds, uint64_t now_s, struct buf *out);
 void s3_time(uint64_t now_s, char dst[17]);	/* "20261122T180000Z" */
 
-/* --- s3_call.c: one request ----------------------------------------------------------------------------------------------------- */
+/* --- s3_call.c: one request
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct s3_request {
 	const char *method;		/* NULL: GET */
@@ -73,11 +77,13 @@ void s3_answer_free(struct s3_answer *a);
  * count as errors. Repeats after 500, 502, 503, 504, 429 and broken connections, as net does. */
 [[nodiscard]] enum err_code s3_call(struct s3_store *s, const struct s3_request *q, struct s3_answer *ret, struct err *e);
 /* The body as a stream, `limit` bytes of it. */
-[[nodiscard]] enum err_code s3_stream(struct s3_store *s, const char *key, uint64_t offset, uint64_t length, struct stream **ret, struct err *e);
+[[nodiscard]] enum err_code s3_stream(struct s3_store *s, const char *key, uint64_t offset, uint64_t length,
+				struct stream **ret, struct err *e);
 /* The whole object to a descriptor, at its place. */
 [[nodiscard]] enum err_code s3_fetch(struct s3_store *s, const char *key, int to, uint64_t *ret_bytes, struct err *e);
 
-/* --- s3_xml.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- s3_xml.c
+ * ------------------------------------------------------------------------------------------------------------------- */
 
 /* Elements one after the other, without their nesting: "Key" with the text behind it, later "/Key". */
 struct s3_element { struct slice name, text; };
@@ -87,21 +93,27 @@ struct slice s3_xml_find(struct slice xml, const char *name);
 /* With &amp; and the like resolved; false: not in cap bytes, or nothing this store would have written. */
 bool s3_xml_text(struct slice raw, char *dst, size_t cap);
 
-/* --- s3_list.c ------------------------------------------------------------------------------------------------------------------ */
+/* --- s3_list.c
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* Every object below `prefix` (behind the store's), in order; the name is given without the store's prefix. */
 [[nodiscard]] enum err_code s3_list(struct s3_store *s, const char *prefix, unsigned max /* 0: all */, blob_walk_fn *fn, void *arg, struct err *e);
 /* Multipart uploads below `prefix`. upload_id is escaped for a query. */
 typedef enum err_code s3_multipart_fn(void *arg, struct slice key, const char *upload_id, uint64_t begun_s, struct err *e);
-[[nodiscard]] enum err_code s3_list_multipart(struct s3_store *s, const char *prefix, s3_multipart_fn *fn, void *arg, struct err *e);
-/* Parts 1..n of an upload, as the <Part> elements that complete it. ERR_NET when one is missing or they do not add up to `bytes`. */
-[[nodiscard]] enum err_code s3_list_parts(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes, struct buf *out,
+[[nodiscard]] enum err_code s3_list_multipart(struct s3_store *s, const char *prefix, s3_multipart_fn *fn, void *arg,
+				struct err *e);
+/* Parts 1..n of an upload, as the <Part> elements that complete it. ERR_NET when one is missing or they do not add up to
+ * `bytes`. */
+[[nodiscard]] enum err_code s3_list_parts(struct s3_store *s, const char *key, const char *upload_id, unsigned n,
+				uint64_t bytes, struct buf *out,
 					  struct err *e);
 
-/* --- s3_copy.c ------------------------------------------------------------------------------------------------------------------ */
+/* --- s3_copy.c
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 [[nodiscard]] enum err_code s3_multipart_begin(struct s3_store *s, const char *key, char upload_id[S3_KEY_MAX], struct err *e);
-[[nodiscard]] enum err_code s3_multipart_end(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes,
+[[nodiscard]] enum err_code s3_multipart_end(struct s3_store *s, const char *key, const char *upload_id, unsigned n,
+				uint64_t bytes,
 					     struct err *e);
 [[nodiscard]] enum err_code s3_multipart_abort(struct s3_store *s, const char *key, const char *upload_id, struct err *e);
 /* Within the bucket, by the server; checks that `bytes` arrived. */
@@ -111,13 +123,16 @@ typedef enum err_code s3_multipart_fn(void *arg, struct slice key, const char *u
 /* For requests that make the server move that many bytes. */
 uint64_t s3_patience_ms(const struct s3_store *s, uint64_t bytes);
 
-/* --- s3.c: the store; s3_upload.c, s3_upload_end.c: uploads --------------------------------------------------------------------- */
+/* --- s3.c: the store; s3_upload.c, s3_upload_end.c: uploads
+ * --------------------------------------------------------------------- */
 
 void s3_blob_key(const struct blob_name *n, char dst[S3_KEY_MAX]);
 [[nodiscard]] enum err_code s3_blob_stat(struct s3_store *s, const struct blob_name *n, uint64_t *ret_size, struct err *e);
-[[nodiscard]] enum err_code s3_blob_read(struct s3_store *s, const struct blob_name *n, uint64_t offset, uint64_t length, struct stream **ret,
+[[nodiscard]] enum err_code s3_blob_read(struct s3_store *s, const struct blob_name *n, uint64_t offset, uint64_t length,
+				struct stream **ret,
 					 struct err *e);
-[[nodiscard]] enum err_code s3_blob_url(struct s3_store *s, const struct blob_name *n, unsigned seconds, struct buf *out, struct err *e);
+[[nodiscard]] enum err_code s3_blob_url(struct s3_store *s, const struct blob_name *n, unsigned seconds, struct buf *out,
+				struct err *e);
 [[nodiscard]] enum err_code s3_blob_remove(struct s3_store *s, const struct blob_name *n, struct err *e);
 [[nodiscard]] enum err_code s3_blob_quarantine(struct s3_store *s, const struct blob_name *n, struct err *e);
 [[nodiscard]] enum err_code s3_walk(struct s3_store *s, blob_walk_fn *fn, void *arg, struct err *e);
@@ -125,7 +140,8 @@ void s3_blob_key(const struct blob_name *n, char dst[S3_KEY_MAX]);
 [[nodiscard]] enum err_code s3_object_put(struct s3_store *s, const char *name, int fd, struct err *e);
 [[nodiscard]] enum err_code s3_object_get(struct s3_store *s, const char *name, int to_fd, struct err *e);
 
-/* Bytes not yet sent stand in one unnamed file in the spool directory, at most one part of them; no part is ever held in memory. */
+/* Bytes not yet sent stand in one unnamed file in the spool directory, at most one part of them; no part is ever held in
+ * memory. */
 struct s3_upload {
 	struct s3_store *s;
 	char id[BLOB_ID_BYTES];
@@ -142,10 +158,12 @@ struct s3_upload {
 [[nodiscard]] enum err_code s3_upload_begin(struct s3_store *s, int algo, struct s3_upload **ret, struct err *e);
 [[nodiscard]] enum err_code s3_upload_append(struct s3_upload *u, struct slice bytes, struct err *e);
 [[nodiscard]] enum err_code s3_upload_save(struct s3_upload *u, struct buf *state, struct err *e);
-[[nodiscard]] enum err_code s3_upload_resume(struct s3_store *s, const char *id, uint64_t offset, struct slice state, struct s3_upload **ret,
+[[nodiscard]] enum err_code s3_upload_resume(struct s3_store *s, const char *id, uint64_t offset, struct slice state,
+				struct s3_upload **ret,
 					     struct err *e);
 void s3_upload_close(struct s3_upload *u);	/* takes NULL */
-[[nodiscard]] enum err_code s3_upload_finish(struct s3_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size,
+[[nodiscard]] enum err_code s3_upload_finish(struct s3_upload *u, const struct blob_name *want, char *ret_digest,
+				uint64_t *ret_size,
 					     struct err *e);
 /* Everything below uploads/<id>/, and the multipart uploads there. */
 [[nodiscard]] enum err_code s3_upload_remove(struct s3_store *s, const char *id, struct err *e);

@@ -40,7 +40,8 @@ static void on_attempt(void *arg, net_header_add *add, void *to)
 		add(to, "x-amz-security-token", c->s->cred.session_token);
 }
 
-static enum err_code call_make(struct call *c, struct s3_store *s, const struct s3_request *q, struct net_request *ret, struct err *e)
+static enum err_code call_make(struct call *c, struct s3_store *s, const struct s3_request *q, struct net_request *ret,
+				struct err *e)
 {
 	uint8_t hash[32];
 	*c = (struct call){ .s = s, .url = BUF(16 << 10) };
@@ -75,7 +76,8 @@ static enum err_code refuse(const struct call *c, int status, struct slice body,
 
 void s3_answer_free(struct s3_answer *a) { buf_free(&a->body); }
 
-static enum err_code take_answer(struct call *c, const struct net_response *r, struct stream *in, struct s3_answer *ret, struct err *e)
+static enum err_code take_answer(struct call *c, const struct net_response *r, struct stream *in, struct s3_answer *ret,
+				struct err *e)
 {
 	uint64_t n;
 	struct slice etag = net_response_header(r, "ETag");

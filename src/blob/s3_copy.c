@@ -64,7 +64,8 @@ static enum err_code check_size(struct s3_store *s, const char *key, uint64_t by
 	return OK;
 }
 
-enum err_code s3_multipart_end(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes, struct err *e)
+enum err_code s3_multipart_end(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes,
+				struct err *e)
 {
 	AUTO_ANSWER a = { 0 };
 	AUTO_BUF body = BUF(COMPLETE_MAX);
@@ -82,7 +83,8 @@ enum err_code s3_multipart_end(struct s3_store *s, const char *key, const char *
 	return check_size(s, key, bytes, e);
 }
 
-/* --- Copies ------------------------------------------------------------------------------------------------------------------ */
+/* --- Copies
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void source_of(const struct s3_store *s, const char *key, char dst[2 * S3_KEY_MAX])
 {
@@ -98,7 +100,8 @@ static enum err_code copy_whole(struct s3_store *s, const char *from, const char
 		       e);
 }
 
-static enum err_code copy_part(struct s3_store *s, const char *from, const char *to, const char *id, unsigned number, uint64_t first,
+static enum err_code copy_part(struct s3_store *s, const char *from, const char *to, const char *id, unsigned number,
+				uint64_t first,
 			       uint64_t n, struct err *e)
 {
 	AUTO_ANSWER a = { 0 };

@@ -137,7 +137,8 @@ enum err_code s3_list_multipart(struct s3_store *s, const char *prefix, s3_multi
 	return err_set(e, ERR_LIMIT, 0, "S3 at %s lists without an end", s->host);
 }
 
-/* --- Parts ------------------------------------------------------------------------------------------------------------------- */
+/* --- Parts
+ * ------------------------------------------------------------------------------------------------------------------- */
 
 struct parts { unsigned want, have; uint64_t bytes; };
 
@@ -164,7 +165,8 @@ static void each_part(struct slice page, struct parts *p, struct buf *out)
 	}
 }
 
-enum err_code s3_list_parts(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes, struct buf *out,
+enum err_code s3_list_parts(struct s3_store *s, const char *key, const char *upload_id, unsigned n, uint64_t bytes,
+				struct buf *out,
 			    struct err *e)
 {
 	struct parts p = { .want = n };

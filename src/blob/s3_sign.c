@@ -1,5 +1,5 @@
-/* libcurl can sign, too, but not reliably across its versions: up to 7.88 the headers of a part's copy are sorted wrongly, older ones leave
- * x-amz-* headers unsigned, and strict servers refuse both. Pre-signed addresses need all of this anyway. */
+/* libcurl can sign, too, but not reliably across its versions: up to 7.88 the headers of a part's copy are sorted wrongly, older
+ * ones leave x-amz-* headers unsigned, and strict servers refuse both. Pre-signed addresses need all of this anyway. */
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,4 +1,5 @@
-/* Uploads into S3 while they run: full parts are sent, the tail waits in an unnamed file, and is put into S3 when the upload is put down. */
+/* Uploads into S3 while they run: full parts are sent, the tail waits in an unnamed file, and is put into S3 when the upload is
+ * put down. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 
 enum { STATE_MAX = 4096, GROW_EVERY = 2500 };
 
-/* 10,000 parts of one size would end at 80 GB: each quarter of them is four times as large as the one before (5 TB with 8 MiB). */
+/* 10,000 parts of one size would end at 80 GB: each quarter of them is four times as large as the one before (5 TB with 8
+ * MiB). */
 static uint64_t part_limit(const struct s3_upload *u) { return u->s->part_bytes << 2 * MIN(u->parts / GROW_EVERY, 3u); }
 
 static struct s3_upload *upload_new(struct s3_store *s, int algo)
@@ -43,9 +45,11 @@ enum err_code s3_upload_begin(struct s3_store *s, int algo, struct s3_upload **r
 	return OK;
 }
 
-void s3_upload_key(const char *id, const char *what, char dst[S3_KEY_MAX]) { snprintf(dst, S3_KEY_MAX, "uploads/%s/%s", id, what); }
+void s3_upload_key(const char *id, const char *what, char dst[S3_KEY_MAX]) { snprintf(dst, S3_KEY_MAX, "uploads/%s/%s", id,
+				what); }
 
-/* --- Sending ------------------------------------------------------------------------------------------------------------------ */
+/* --- Sending
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* The digest costs a second hash of each byte, which only plain http needs. */
 static const char *payload_of(struct s3_upload *u, char text[BLOB_DIGEST_MAX])
@@ -121,7 +125,8 @@ enum err_code s3_upload_append(struct s3_upload *u, struct slice bytes, struct e
 	return OK;
 }
 
-/* --- Putting down and taking up ------------------------------------------------------------------------------------------------ */
+/* --- Putting down and taking up
+ * ------------------------------------------------------------------------------------------------ */
 
 static void tail_key(const char *id, uint64_t at, char dst[S3_KEY_MAX])
 {
@@ -199,7 +204,8 @@ static enum err_code load_tail(struct s3_upload *u, uint64_t want, struct err *e
 	return OK;
 }
 
-enum err_code s3_upload_resume(struct s3_store *s, const char *id, uint64_t offset, struct slice state, struct s3_upload **ret, struct err *e)
+enum err_code s3_upload_resume(struct s3_store *s, const char *id, uint64_t offset, struct slice state,
+				struct s3_upload **ret, struct err *e)
 {
 	struct s3_upload *u = upload_new(s, DIGEST_SHA256);
 	uint64_t tail = 0;

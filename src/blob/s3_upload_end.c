@@ -1,5 +1,6 @@
-/* How uploads into S3 end. What fits one part becomes the blob by one PUT. What was sent in parts is completed under uploads/<id>/data and
- * copied by the server, since the digest, and so the name, is known only at the end; nothing stands under a digest before it was verified. */
+/* How uploads into S3 end. What fits one part becomes the blob by one PUT. What was sent in parts is completed under
+ * uploads/<id>/data and copied by the server, since the digest, and so the name, is known only at the end; nothing stands under
+ * a digest before it was verified. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,7 +63,8 @@ static enum err_code finish(struct s3_upload *u, const struct blob_name *want, c
 	return u->parts ? s3_copy(u->s, staged, final, u->offset, e) : s3_put_spool(u, final, e);
 }
 
-enum err_code s3_upload_finish(struct s3_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size, struct err *e)
+enum err_code s3_upload_finish(struct s3_upload *u, const struct blob_name *want, char *ret_digest, uint64_t *ret_size,
+				struct err *e)
 {
 	char digest[BLOB_DIGEST_MAX] = "";
 	struct err ignored = { 0 };
@@ -78,7 +80,8 @@ enum err_code s3_upload_finish(struct s3_upload *u, const struct blob_name *want
 	return rc;
 }
 
-/* --- Removing --------------------------------------------------------------------------------------------------------------------- */
+/* --- Removing
+ * --------------------------------------------------------------------------------------------------------------------- */
 
 struct sweep { struct s3_store *s; };
 
@@ -110,7 +113,8 @@ enum err_code s3_upload_remove(struct s3_store *s, const char *id, struct err *e
 	return rc;
 }
 
-/* --- Small objects ------------------------------------------------------------------------------------------------------------------ */
+/* --- Small objects
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 enum err_code s3_object_put(struct s3_store *s, const char *name, int fd, struct err *e)
 {

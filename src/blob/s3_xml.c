@@ -1,5 +1,5 @@
-/* What S3 answers is small and flat: elements are looked for by name, whatever stands around them. Nothing in it is trusted: a key is used
- * only when it is one that this store makes. */
+/* What S3 answers is small and flat: elements are looked for by name, whatever stands around them. Nothing in it is trusted: a
+ * key is used only when it is one that this store makes. */
 #include "s3.h"
 
 bool s3_xml_next(struct slice *rest, struct s3_element *ret)
