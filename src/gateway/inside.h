@@ -18,6 +18,7 @@ struct upstreams;	/* upstream.h */
 struct metrics;		/* metrics.h */
 struct events;		/* events.h */
 struct audit;		/* audit.h */
+struct registry;	/* registry.h */
 
 struct gateway {
 	const struct gateway_config *config;
@@ -36,6 +37,7 @@ struct gateway {
 	struct slice *hosts;		/* that a request may name (GATE.md 17); from the configuration */
 	size_t n_hosts;
 	struct arena arena;		/* what lives as long as this */
+	struct registry *registry;	/* reg_open; NULL in a worker */
 	char node[64];			/* this process' name: host name, pid, random */
 	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
 	_Atomic bool store_alive;
@@ -62,6 +64,7 @@ struct call {
 	const char *handler;		/* for metrics and logs: "manifest.get", … */
 	struct slice reference;		/* tag or digest of the path */
 	bool is_digest;
+	struct slice digest;		/* of the manifest or blob that was answered, once known: for records of pulls */
 	const char *outcome;		/* "admitted", "refused", "held", "waiting", …: for metrics and logs; NULL: none */
 };
 
@@ -91,6 +94,12 @@ void gateway_log(struct gateway *g, enum log_level level, const char *message, c
 void route_request(void *arg, struct http_request *r);	/* arg: the gateway */
 void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_out, uint64_t elapsed_ns, bool complete);
 [[nodiscard]] enum err_code route_open(struct gateway *g, struct err *e);	/* reads which hosts it answers to */
+/* The protocol's own memory: hot manifests, open descriptors, upload sessions. After the store and before httpd; closed after httpd (open uploads are saved). */
+[[nodiscard]] enum err_code reg_open(struct gateway *g, struct err *e);
+void reg_close(struct gateway *g);
+/* The fast path of a manifest's GET and HEAD, once identity and right are checked: answers from memory, without blocking, what was admitted for everybody a moment ago; false: nothing
+ * was done, go on to reg_manifest_get (which asks this first, too). */
+bool reg_manifest_known(struct call *c);
 
 /* --- Handlers. Each answers exactly once; they run on event threads and defer what blocks. Identity is known, the right is checked by route.c. --- */
 void reg_manifest_get(struct call *c);		/* GET and HEAD */
