@@ -57,7 +57,8 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 		k->linked = k->linked || named;
 		return OK;
 	}
-	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2"
+	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1"
+			" JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2"
 			" AND v.state = 3 AND v.generation = ?3 AND (v.expires_s = 0 OR v.expires_s > ?4) LIMIT 1) AS found", "itii", k->repo_id, k->digest,
 			atomic_load(&c->g->gate->generation), (int64_t)os_now_s()));
 	k->admitted = n > 0;

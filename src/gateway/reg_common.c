@@ -33,6 +33,17 @@ void reg_close(struct gateway *g)
 	g->registry = NULL;
 }
 
+bool reg_reference_valid(struct call *c, int status, const char *code)
+{
+	if (c->is_digest || store_tag_valid(c->reference))
+		return true;
+	if (slice_find_byte(c->reference, ':') >= 0)
+		answer_error(c, 400, "DIGEST_INVALID", "this is no sha256 or sha512 digest");
+	else
+		answer_error(c, status, code, "this is no tag");
+	return false;
+}
+
 bool reg_may_write(struct call *c)
 {
 	if (!c->by_mirror && !c->upstream)

@@ -81,9 +81,9 @@ static void start(struct call *c, http_fn *fn)
 
 void reg_manifest_delete(struct call *c)
 {
-	if (c->is_digest ? !oci_digest_valid(c->reference) : !store_tag_valid(c->reference))
-		answer_error(c, 400, c->is_digest ? "DIGEST_INVALID" : "TAG_INVALID", "no digest or tag looks like this");
-	else if (!c->is_digest && c->rule->immutable_tags)
+	if (!reg_reference_valid(c, 404, "MANIFEST_UNKNOWN"))
+		return;
+	if (!c->is_digest && c->rule->immutable_tags)
 		answer_error(c, 403, "DENIED", "tags of this repository cannot be removed (immutable_tags)");
 	else
 		start(c, delete_manifest);

@@ -1,7 +1,6 @@
 /* GET and HEAD of manifests: upstream first, then the gate, then the bytes (GATE.md 3, 4, 12, 19). */
 #include "registry.h"
 #include "os.h"
-#include "oci.h"
 #include "upstream.h"
 
 enum { LOAD_ARENA = 20 << 20 };
@@ -160,10 +159,8 @@ static void first(struct http_request *r, void *arg)
 
 void reg_manifest_get(struct call *c)
 {
-	if (c->is_digest ? !oci_digest_valid(c->reference) : !store_tag_valid(c->reference)) {
-		answer_error(c, c->is_digest ? 400 : 404, c->is_digest ? "DIGEST_INVALID" : "MANIFEST_UNKNOWN", "no digest or tag looks like this");
+	if (!reg_reference_valid(c, 404, "MANIFEST_UNKNOWN"))
 		return;
-	}
 	if (reg_manifest_known(c))
 		return;
 	struct get *q = arena_new(http_arena(c->r), struct get);

@@ -206,12 +206,8 @@ static void put_body(struct http_request *r, void *arg, struct slice body)
 void reg_manifest_put(struct call *c)
 {
 	uint64_t most = c->g->config->max_manifest_bytes ? c->g->config->max_manifest_bytes : (uint64_t)OCI_MAX_MANIFEST_BYTES;
-	if (!reg_may_write(c))
+	if (!reg_may_write(c) || !reg_reference_valid(c, 400, "TAG_INVALID"))
 		return;
-	if (c->is_digest ? !oci_digest_valid(c->reference) : !store_tag_valid(c->reference)) {
-		answer_error(c, 400, c->is_digest ? "DIGEST_INVALID" : "TAG_INVALID", "no digest or tag looks like this");
-		return;
-	}
 	struct put *p = arena_new(http_arena(c->r), struct put);
 	if (!p) {
 		answer_fault(c, &(struct err){ .code = ERR_NOMEM, .msg = "a request's memory is used up" });

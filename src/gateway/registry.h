@@ -41,6 +41,8 @@ void mem_fd_forget(struct mem_fd *m, struct slice digest);
 
 /* --- What handlers share (reg_common.c) --------------------------------------------------------------------------------------- */
 
+/* A tag, or a digest that we have. false: answered, with `status` where it looks like a tag. */
+bool reg_reference_valid(struct call *c, int status, const char *code);
 /* Answers and returns false where nothing can be pushed: a mirror, an upstream's namespace. */
 bool reg_may_write(struct call *c);
 /* Answers whatever is not GATE_YES. absent_code, absent_text: for GATE_ABSENT. */

@@ -195,6 +195,7 @@ static enum err_code open_all(struct server *s, const struct gateway_run *r, str
 	TRY(metrics_open(g, e));
 	TRY(events_open(g, e));
 	TRY(audit_open(g, &g->audit, e));
+	TRY(reg_open(g, e));
 	atomic_store(&g->changes, 1);
 	TRY(sql_listen(g->store.sql, on_change, s, e));
 	TRY(open_httpd(g, e));
@@ -210,6 +211,7 @@ static void close_all(struct server *s)
 	atomic_store(&g->stopping, true);
 	if (g->httpd)
 		httpd_close(g->httpd, GRACE_MS);
+	reg_close(g);
 	atomic_store(&s->stop, true);
 	if (s->keeper_runs)
 		pthread_join(s->keeper, NULL);
