@@ -56,7 +56,7 @@ static struct fault fault_of(const struct err *e)
 void answer_fault(struct call *c, const struct err *e)
 {
 	struct fault f = fault_of(e);
-	gateway_log(c->g, LOG_ERROR, "request failed", "zztzz", "id", http_id(c->r), "handler", c->handler ? c->handler : "", "repository", c->repository, "error", e->msg,
+	gateway_log(c->g, LOG_ERROR, "request failed", "zzzzztzzzz", "id", http_id(c->r), "handler", c->handler ? c->handler : "", "repository", c->repository, "error", e->msg,
 		    "kind", err_code_name(e->code));
 	if (f.retry_s)
 		http_add_headerf(c->r, "Retry-After", "%u", f.retry_s);

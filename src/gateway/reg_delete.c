@@ -14,7 +14,7 @@ static enum err_code manifest_tx(struct sql_tx *tx, void *arg, struct err *e)
 	else
 		TRY(store_tag_delete(tx, repo_id, c->reference, reg_account(c), e));
 	const char *what = c->is_digest ? "manifest.deleted" : "tag.deleted";
-	TRY(audit_put(c->g, tx, &c->who, what, e, "tt", "repository", c->repository, "reference", c->reference));
+	TRY(audit_put(c->g, tx, &c->who, what, e, "ztzt", "repository", c->repository, "reference", c->reference));
 	TRY(event_put(c->g, tx, what, c->repository, c->is_digest ? c->reference : SL(""), SL("{}"), e));
 	return sql_announce(tx, e);
 }
@@ -29,7 +29,7 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 	if (d->named)
 		return OK;
 	TRY(store_blob_unlink(tx, repo_id, c->reference, e));
-	TRY(audit_put(c->g, tx, &c->who, "blob.deleted", e, "tt", "repository", c->repository, "digest", c->reference));
+	TRY(audit_put(c->g, tx, &c->who, "blob.deleted", e, "ztzt", "repository", c->repository, "digest", c->reference));
 	return sql_announce(tx, e);
 }
 

@@ -122,7 +122,7 @@ void reg_blob_renew(struct call *c, struct slice digest)
 	struct link l = { .c = c, .digest = digest };
 	struct err e = { 0 };
 	if (sql_read(c->g->store.sql, used_tx, &l, &e) == OK && l.used_s + RENEW_S < os_now_s() && sql_write(c->g->store.sql, renew_tx, &l, &e) != OK)
-		gateway_log(c->g, LOG_WARN, "a blob's grace was not renewed", "tz", "digest", digest, "error", e.msg);
+		gateway_log(c->g, LOG_WARN, "a blob's grace was not renewed", "ztzz", "digest", digest, "error", e.msg);
 }
 
 struct quota { struct call *c; uint64_t bytes; };

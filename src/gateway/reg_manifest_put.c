@@ -71,7 +71,7 @@ static enum err_code announce(struct sql_tx *tx, struct put *p, int64_t repo_id,
 		struct store_put put = { .repo_id = repo_id, .repository = c->repository, .digest = p->m.digest, .tag = tag, .account = reg_account(c),
 					 .kind = (int)p->m.kind };
 		TRY(gate_put(c->g, tx, &put, e));
-		TRY(audit_put(c->g, tx, &c->who, "manifest.push", e, "ttt", "repository", c->repository, "digest", p->m.digest, "tag", tag));
+		TRY(audit_put(c->g, tx, &c->who, "manifest.push", e, "ztztzt", "repository", c->repository, "digest", p->m.digest, "tag", tag));
 	}
 	return OK;
 }

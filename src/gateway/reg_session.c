@@ -244,7 +244,7 @@ enum err_code session_finish(struct call *c, struct session *s, struct slice dig
 	if (code == OK)
 		code = reg_blob_publish(c, digest, size, id, e);
 	else if (s->has_row && sql_write(c->g->store.sql, delete_tx, s, &other) != OK)
-		gateway_log(c->g, LOG_WARN, "the row of a failed upload stays", "zz", "id", s->id, "error", other.msg);
+		gateway_log(c->g, LOG_WARN, "the row of a failed upload stays", "zzzz", "id", s->id, "error", other.msg);
 	forget(c, s);
 	return code;
 }
@@ -261,6 +261,6 @@ void session_remove(struct call *c, struct session *s)
 	if (code == OK && s->has_row)
 		code = sql_write(c->g->store.sql, delete_tx, s, &e);
 	if (code != OK)
-		gateway_log(c->g, LOG_WARN, "an upload's rest stays for garbage collection", "zz", "id", s->id, "error", e.msg);
+		gateway_log(c->g, LOG_WARN, "an upload's rest stays for garbage collection", "zzzz", "id", s->id, "error", e.msg);
 	forget(c, s);
 }

@@ -75,7 +75,7 @@ void session_work(struct sessions *t, struct session *s)
 	pthread_mutex_unlock(&t->lock);
 	enum err_code code = is_dirty(s) ? session_save(t, s, &e) : OK;
 	if (code != OK)
-		gateway_log(t->g, LOG_WARN, "an upload was not saved", "zz", "id", s->id, "error", e.msg);
+		gateway_log(t->g, LOG_WARN, "an upload was not saved", "zzzz", "id", s->id, "error", e.msg);
 	pthread_mutex_lock(&t->lock);
 	s->busy = false;
 	if (code != OK)
@@ -141,7 +141,7 @@ void sessions_close(struct sessions *t)
 			struct err e = { 0 };
 			next = s->next;
 			if (is_dirty(s) && session_save(t, s, &e) != OK)
-				gateway_log(t->g, LOG_WARN, "an upload was not saved", "zz", "id", s->id, "error", e.msg);
+				gateway_log(t->g, LOG_WARN, "an upload was not saved", "zzzz", "id", s->id, "error", e.msg);
 			session_free(s);
 		}
 	pthread_cond_destroy(&t->change);
