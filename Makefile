@@ -32,7 +32,8 @@ bench: all ## measure speed and memory (see bench/README.md)
 	@packaging/deps bench
 	@PABEAN=$(abspath $(BUILD)/pabean) bench/run
 
-run: all ## inspect two images made on the spot, or IMAGE=docker://...
+run: all ## start the registry, push and pull two images made on the spot; or inspect IMAGE=docker://...
+	@packaging/deps run
 	@PABEAN=$(abspath $(BUILD)/pabean) demo/run $(IMAGE)
 
 install: all ## install to PREFIX=/usr/local, below DESTDIR=

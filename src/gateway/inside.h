@@ -17,6 +17,7 @@ struct gate;		/* gate.h */
 struct upstreams;	/* upstream.h */
 struct metrics;		/* metrics.h */
 struct events;		/* events.h */
+struct pulls;		/* pulls.h */
 struct audit;		/* audit.h */
 struct registry;	/* registry.h */
 
@@ -30,6 +31,7 @@ struct gateway {
 	struct upstreams *upstreams;
 	struct metrics *metrics;
 	struct events *events;
+	struct pulls *pulls;		/* NULL in a worker */
 	struct audit *audit;		/* NULL in a worker */
 	const char *role;		/* "serve", "worker" */
 	uint64_t started_ms;

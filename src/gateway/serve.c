@@ -14,6 +14,7 @@
 #include "inside.h"
 #include "keep.h"
 #include "metrics.h"
+#include "pulls.h"
 #include "os.h"
 #include "upstream.h"
 
@@ -139,6 +140,8 @@ static void *keeper_main(void *arg)
 			gateway_log(g, LOG_WARN, "verdicts could not be judged again; tried once more soon", "zz", "error", e.msg);
 		if (tick % (1000 / TICK_MS) == 0 && audit_step(g->audit, &e) != OK)
 			gateway_log(g, LOG_ERROR, "the audit log's copy could not be written", "zz", "error", e.msg);
+		if (tick % (1000 / TICK_MS) == 0 && pulls_flush(g, g->pulls, &e) != OK)
+			gateway_log(g, LOG_WARN, "who pulled could not be written", "zz", "error", e.msg);
 		if (tick % (2000 / TICK_MS) == 0)
 			upstream_poll(g);
 		keep_tick(g, &s->stop);
@@ -193,6 +196,7 @@ static enum err_code open_all(struct server *s, const struct gateway_run *r, str
 	TRY(gateway_config_check(r->config, r->insecure_no_tls, r->insecure_no_accounts, access_has_accounts(g->access), e));
 	TRY(route_open(g, e));
 	TRY(metrics_open(g, e));
+	TRY(pulls_open(&g->pulls, e));
 	TRY(events_open(g, e));
 	TRY(audit_open(g, &g->audit, e));
 	TRY(reg_open(g, e));
@@ -216,6 +220,10 @@ static void close_all(struct server *s)
 	if (s->keeper_runs)
 		pthread_join(s->keeper, NULL);
 	stop_workers(s);
+	struct err why;
+	if (g->pulls)
+		(void)!pulls_flush(g, g->pulls, &why);	/* the last second; nobody is left to be told */
+	pulls_close(g->pulls);
 	events_close(g);
 	audit_close(g->audit);
 	/* The listener thread ends with the store, so what it calls must still be there. */
