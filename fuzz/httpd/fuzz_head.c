@@ -5,7 +5,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* As libmicrohttpd: lines end with CRLF or LF, the first space and the last one of the first line and the first colon of the others are cut; a line that
- * has none before a NUL is refused. Returns the number of fields it sees, which handler.c compares with ours, or SIZE_MAX. */
+ * has none before a NUL is refused; the head ends with an empty line. Returns the number of fields it sees, which handler.c compares with ours, or SIZE_MAX. */
 static size_t take_apart(uint8_t *p, size_t n, size_t *ret_target, size_t *ret_n_target)
 {
 	size_t start = 0, line = 0, fields = 0;
@@ -13,6 +13,10 @@ static size_t take_apart(uint8_t *p, size_t n, size_t *ret_target, size_t *ret_n
 		if (p[i] != '\n')
 			continue;
 		size_t end = i > start && p[i - 1] == '\r' ? i - 1 : i;
+		if (line && (end == start || !p[start])) {	/* an empty line: the head's end */
+			p[end] = p[i] = 0;
+			return i + 1 == n ? fields : SIZE_MAX;
+		}
 		uint8_t *cut = memchr(p + start, line ? ':' : ' ', line ? strnlen((char *)p + start, end - start) : end - start);
 		if (line && end > start && !cut)
 			return SIZE_MAX;
@@ -25,11 +29,11 @@ static size_t take_apart(uint8_t *p, size_t n, size_t *ret_target, size_t *ret_n
 		if (cut)
 			*cut = 0;
 		p[end] = p[i] = 0;
-		fields += line && end > start;
+		fields += line > 0;
 		start = i + 1;
 		line++;
 	}
-	return fields;
+	return SIZE_MAX;
 }
 
 static void check(const struct head *h, struct slice text)

@@ -1,44 +1,23 @@
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "inside.h"
 #include "os.h"
 #include "serve_setup.h"
 
-enum { FIRST_PASSED_FD = 3, MAX_PASSED_FDS = 64 };
+enum { MAX_PASSED_FDS = 64 };
 
-/* sd_notify(3): one datagram to the socket that systemd names; "@" begins an abstract name. */
+/* A service manager that does not hear does not stop the service. */
 static void tell_systemd(const char *text)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(to.sun_path))
-		return;
-	memcpy(to.sun_path, path, strlen(path));
-	if (path[0] == '@')
-		to.sun_path[0] = '\0';
-	AUTO_FD fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+	struct err e;
+	(void)!os_notify(text, &e);
 }
 
-/* Socket activation: descriptors from 3 on, meant for this process only. */
 static enum err_code passed_fds(struct gateway_run *r, int *fds, struct err *e)
 {
-	uint64_t pid = 0, n = 0;
-	if (!slice_to_u64(slice_str(getenv("LISTEN_PID")), &pid) || pid != (uint64_t)getpid() || !slice_to_u64(slice_str(getenv("LISTEN_FDS")), &n))
-		return OK;
-	if (n > MAX_PASSED_FDS)
-		return err_set(e, ERR_USAGE, 0, "more than %d sockets were passed", MAX_PASSED_FDS);
-	for (uint64_t i = 0; i < n; i++)
-		fds[i] = FIRST_PASSED_FD + (int)i;
+	TRY(os_listen_fds(fds, MAX_PASSED_FDS, &r->n_listen_fds, e));
 	r->listen_fds = fds;
-	r->n_listen_fds = (size_t)n;
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
 	return OK;
 }
 

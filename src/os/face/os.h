@@ -90,6 +90,14 @@ struct os_confinement { unsigned landlock_abi /* 0: the kernel has none */; bool
 /* The names of the allowed system calls, NULL-terminated, sorted. */
 const char *const *os_confine_allowed(void);
 
+/* --- Under systemd ---------------------------------------------------------------------------------------------------------- */
+
+/* Sockets passed by socket activation (LISTEN_PID, LISTEN_FDS), in the order of the unit's file, made close-on-exec and non-blocking; 0 when none are meant for
+ * this process. The variables are removed, so call it once and before threads start. ERR_USAGE: more than cap (or 64), or no stream sockets. */
+[[nodiscard]] enum err_code os_listen_fds(int *fds, size_t cap, size_t *ret_n, struct err *e);
+/* "READY=1", "STOPPING=1", … to the service manager (NOTIFY_SOCKET); OK without one. Failure is no reason to stop. */
+[[nodiscard]] enum err_code os_notify(const char *state, struct err *e);
+
 /* --- Libraries loaded when used --------------------------------------------------------------------------------------------- */
 
 /* Loading a large library costs every start of the program milliseconds, also for `--help`. Such a library is opened when it is first used:
