@@ -125,12 +125,15 @@ static enum err_code add_policy(struct config_reader *r, struct slice name, stru
 enum err_code config_read_policies(struct config_reader *r, const struct yml_node *n, struct err *e)
 {
 	char shown[80];
+	enum { MAX_POLICIES = 32, MAX_NAME = 63 };
 	TRY(add_policy(r, SL("default"), SLICE_NULL, e));
 	if (n && n->kind != YML_MAP)
 		return yml_error(r->doc, n, e, "'policies' must be a map of names and files such as {strict: strict.yaml}");
 	for (const struct yml_node *one = n ? n->first : NULL; one; one = one->next) {
 		if (one->kind != YML_SCALAR || yml_is_null(one))
 			return yml_error(r->doc, one, e, "the policy '%s' needs a file, or 'builtin'", text_escape_to(shown, sizeof(shown), one->key));
+		if (one->key.n > MAX_NAME || r->c->n_policies >= MAX_POLICIES)
+			return yml_key_error(r->doc, one, e, "at most %d policies, with names of at most %d bytes", MAX_POLICIES, MAX_NAME);
 		struct config_field file = config_fields_tls[0];	/* a path */
 		struct config_listen to = { 0 };
 		file.key = "policies";

@@ -40,6 +40,7 @@ struct gateway {
 	size_t n_hosts;
 	struct arena arena;		/* what lives as long as this */
 	struct registry *registry;	/* reg_open; NULL in a worker */
+	_Atomic unsigned reports_at_once;	/* that /api/v1/report is writing */
 	char node[64];			/* this process' name: host name, pid, random */
 	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
 	_Atomic bool store_alive;

@@ -3,9 +3,6 @@
 #include "inside.h"
 
 enum metric {
-	METRIC_UPSTREAM_REQUESTS,	/* to upstreams, of any kind */
-	METRIC_UPSTREAM_ERRORS,		/* that failed: network, 5xx, lies */
-	METRIC_UPSTREAM_LIMITED,	/* 429, theirs or ours */
 	METRIC_TAG_HITS,		/* tags answered from what is known */
 	METRIC_TAG_MISSES,		/* tags asked upstream */
 	METRIC_BLOB_HITS,		/* blobs whose admission was remembered */

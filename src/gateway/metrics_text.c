@@ -3,6 +3,7 @@
 #include "access.h"
 #include "gate.h"
 #include "metrics_inside.h"
+#include "upstream.h"
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -86,9 +87,6 @@ static void latencies(const struct metrics *m, struct buf *out)
 static void counts(struct gateway *g, struct buf *out)
 {
 	static const struct { const char *name, *help; } t[METRIC_N] = {
-		[METRIC_UPSTREAM_REQUESTS] = { "upstream_requests_total", "Requests to upstreams." },
-		[METRIC_UPSTREAM_ERRORS] = { "upstream_errors_total", "Requests to upstreams that failed." },
-		[METRIC_UPSTREAM_LIMITED] = { "upstream_limited_total", "Requests to upstreams that a rate limit stopped." },
 		[METRIC_TAG_HITS] = { "tag_cache_hits_total", "Tags answered from what is known." },
 		[METRIC_TAG_MISSES] = { "tag_cache_misses_total", "Tags asked upstream." },
 		[METRIC_BLOB_HITS] = { "blob_memory_hits_total", "Blobs whose admission was remembered." },
@@ -97,6 +95,20 @@ static void counts(struct gateway *g, struct buf *out)
 	};
 	for (size_t i = 0; i < METRIC_N; i++)
 		one(out, t[i].name, "counter", t[i].help, get(&g->metrics->counts[i]));
+}
+
+static void upstreams(struct gateway *g, struct buf *out)
+{
+	struct upstream_counts n = { 0 };
+	if (!g->upstreams)
+		return;
+	upstreams_count(g, &n);
+	one(out, "upstream_requests_total", "counter", "Requests to upstreams.", n.requests);
+	one(out, "upstream_errors_total", "counter", "Requests to upstreams that failed.", n.errors);
+	one(out, "upstream_limited_total", "counter", "Requests to upstreams that a rate limit stopped, theirs or ours.", n.limited);
+	one(out, "upstream_fetched_total", "counter", "Manifests fetched from upstreams.", n.fetched);
+	one(out, "upstream_blobs_total", "counter", "Blobs fetched from upstreams.", n.blobs);
+	one(out, "upstream_waiting", "gauge", "Requests that wait for an upstream's answer that another one asked for.", n.waiting);
 }
 
 /* --- The server ------------------------------------------------------------------------------------------------------------ */
@@ -188,6 +200,7 @@ void metrics_text(struct gateway *g, struct buf *out)
 		latencies(g->metrics, out);
 		counts(g, out);
 	}
+	upstreams(g, out);
 	server(g, out);
 	catalogue(g, out);
 }
