@@ -22,7 +22,7 @@ void fields_json_text(struct buf *out, const char *key, struct slice value)
 
 void fields_json(struct buf *out, const char *types, va_list *ap)
 {
-	for (; types && types[0] && types[1]; types += 2) {
+	for (; types && types[0] == 'z' && types[1]; types += 2) {
 		const char *key = va_arg(*ap, const char *);
 		if (types[1] == 'i')
 			buf_printf(out, ",\"%s\":%lld", key, (long long)va_arg(*ap, int64_t));
@@ -53,7 +53,7 @@ static void logfmt_text(struct buf *out, struct slice v)
 
 void fields_logfmt(struct buf *out, const char *types, va_list *ap)
 {
-	for (; types && types[0] && types[1]; types += 2) {
+	for (; types && types[0] == 'z' && types[1]; types += 2) {
 		buf_printf(out, " %s=", va_arg(*ap, const char *));
 		if (types[1] == 'i')
 			buf_printf(out, "%lld", (long long)va_arg(*ap, int64_t));
