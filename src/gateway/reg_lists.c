@@ -145,7 +145,7 @@ static void list_repos(struct http_request *r, void *arg)
 				break;
 			}
 			l->last = name;
-			struct slice *to = access_may(&c->who, ACCESS_PULL, name) ? ARENA_PUSH(&arena, &give) : NULL;
+			struct slice *to = access_may_list(&c->who, name) ? ARENA_PUSH(&arena, &give) : NULL;
 			if (to)
 				*to = name;
 		}

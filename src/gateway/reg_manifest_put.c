@@ -174,11 +174,33 @@ static void refused(struct put *p, enum err_code code, const struct err *e)
 		answer_fault(c, e);
 }
 
+/* "sha256-HEX.sig" and the like: what signers of the older form push. */
+static bool is_about_tag(struct slice tag)
+{
+	uint8_t sum[32];
+	struct slice end = slice_from(tag, 7 + 64);
+	return slice_has_prefix(tag, SL("sha256-")) && hex_decode(slice_sub(tag, 7, 64), sum, 32, false) &&
+	       (slice_eqs(end, ".sig") || slice_eqs(end, ".att") || slice_eqs(end, ".sbom"));
+}
+
+/* Who may sign but not push puts what is said about an image, never an image or a tag that people pull (GATE.md 25). */
+static enum err_code check_signer(struct put *p, struct err *e)
+{
+	bool about = p->n_tags || p->m.subject.n;
+	if (access_may(&p->c->who, ACCESS_PUSH, p->c->repository))
+		return OK;
+	for (size_t i = 0; i < p->n_tags; i++)
+		about = about && is_about_tag(p->tags[i]);
+	return about ? OK : no(p, 403, "DENIED", e, "this account may push signatures and attestations here, not",
+			       p->n_tags ? p->tags[0] : p->m.digest);
+}
+
 static enum err_code prepare(struct put *p, struct slice body, struct arena *a, struct err *e)
 {
 	struct call *c = p->c;
 	TRY(store_manifest_parse(body, http_header(c->r, "Content-Type"), c->is_digest ? c->reference : SLICE_NULL, a, &p->m, e));
 	TRY(read_tags(p, e));
+	TRY(check_signer(p, e));
 	TRY(collect_pins(p, a, e));
 	return check_usable(p, e);
 }
