@@ -7,6 +7,7 @@
 #include "inside.h"
 #include "metrics.h"
 #include "oci.h"
+#include "pulls.h"
 #include "os.h"
 #include "store_content.h"
 
@@ -364,6 +365,8 @@ void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_ou
 		return;
 	gate_forget(c);
 	metrics_request(g, c, status, bytes_out, elapsed_ns, complete);
+	if (g->pulls && status == 200 && c->digest.n && !strcmp(c->handler, "manifest.get") && slice_eqs(http_method(r), "GET"))
+		pulls_note(g->pulls, c->repository, c->digest, c->who.name, http_peer_text(r, peer));
 	/* What goes well and often is counted, not logged. */
 	bool quiet = status < 400 && slice_eqs(http_method(r), "GET") && elapsed_ns < 1000000000u && complete;
 	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zzztztzizizizzztztzzzz", "id", http_id(r), "method", http_method(r), "path",

@@ -53,6 +53,29 @@ static enum MHD_Result check_field(void *cls, enum MHD_ValueKind kind, const cha
 	return f->differs ? MHD_NO : MHD_YES;
 }
 
+static void move(struct slice *s, struct slice from, const uint8_t *to)
+{
+	if (s->p >= from.p && s->p <= from.p + from.n)
+		s->p = to + (s->p - from.p);
+}
+
+/* libmicrohttpd's memory for the head goes with the connection, or with its next request; a handler on a pool thread, and `done`, may be later than that. So the
+ * head is copied before anybody sees it: a few hundred bytes. */
+static bool keep_head(struct http_request *r, struct slice raw)
+{
+	struct slice copy = arena_dup(&r->arena, raw);
+	if (!copy.p)
+		return false;
+	struct slice *const few[] = { &r->target, &r->path, &r->query, &r->head.method, &r->head.target };
+	for (size_t i = 0; i < ARRAY_LEN(few); i++)
+		move(few[i], raw, copy.p);
+	for (unsigned i = 0; i < r->head.n_fields; i++) {
+		move(&r->head.fields[i].name, raw, copy.p);
+		move(&r->head.fields[i].value, raw, copy.p);
+	}
+	return true;
+}
+
 /* The head where libmicrohttpd has it, from the method on, read once more and strictly; both must have seen the same fields. */
 static int read_head(struct http_request *r, const char *url, const char *method)
 {
@@ -90,7 +113,7 @@ static int read_head(struct http_request *r, const char *url, const char *method
 	ptrdiff_t q = slice_find_byte(t, '?');
 	r->path = q < 0 ? t : slice_upto(t, (size_t)q);
 	r->query = q < 0 ? SLICE_NULL : slice_from(t, (size_t)q + 1);
-	return 0;
+	return keep_head(r, raw) ? 0 : 503;
 }
 
 static bool has_body(const struct http_request *r) { return r->framing.chunked || r->framing.length; }

@@ -73,7 +73,7 @@ def main():
     if command == "image":
         # /etc/os-release makes it an image of a system that the demonstration's advisories know
         release = "etc/os-release=ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_CODENAME=bookworm\n"
-        print(make_image(rest[0], [release] + o["file"], o["script"], json.loads(o["entrypoint"][0]) if o["entrypoint"] else ["/bin/true"],
+        print(make_image(rest[0], [release] + o["file"], o["script"], json.loads(o["entrypoint"][0]) if o["entrypoint"] else None,
                          o["platform"][0] if o["platform"] else "linux/amd64", o["seed"][0] if o["seed"] else ""))
         return
     r, repo = Registry(rest[0], user), rest[1]
