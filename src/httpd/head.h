@@ -1,6 +1,6 @@
 /* A request's head, read strictly where libmicrohttpd left it. Its lax places (bare LF, folded lines, NUL, white space around names, repeated and
- * contradicting lengths) are how requests are smuggled past a proxy; here each of them makes the head bad. One cannot be seen any more: a NUL just before a
- * bare LF looks like CRLF (no proxy of note passes NULs on). */
+ * contradicting lengths) are how requests are smuggled past a proxy; here each of them makes the head bad. One cannot be seen any more: a NUL beside a
+ * bare LF looks like CRLF (no proxy of note passes NULs on); what fields there are is agreed on all the same. */
 #pragma once
 #include "base.h"
 
