@@ -135,6 +135,7 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 	} else if (a->result != GATE_YES && a->result != GATE_ABSENT && k->own) {
 		sentence(a->warning, sizeof(a->warning), "nobody but you sees this yet: %.400s", a->text);
 		a->result = GATE_YES;
+		a->own = true;
 	} else if (a->result == GATE_YES && k->view.expires_s && k->view.expires_s < os_now_s() + 7 * 86400) {
 		char when[21];
 		os_format_time(k->view.expires_s, when);
@@ -216,7 +217,7 @@ static enum err_code promote_tx(struct sql_tx *tx, void *arg, struct err *e)
 static enum err_code newer(struct call *c, struct tag_look *k, struct gate_answer *a, struct err *e)
 {
 	TRY(gate_manifest(c, k->t.pushed_digest, a, e));
-	if (a->result != GATE_YES)
+	if (a->result != GATE_YES || a->own)	/* who pushed it sees it before it is served */
 		return OK;
 	TRY(sql_write(c->g->store.sql, promote_tx, k, e));
 	if (slice_eq(k->t.served_digest, k->t.pushed_digest))

@@ -17,6 +17,7 @@ struct gate_answer {
 	char text[1024];	/* a sentence for the client: reasons, and where the report is */
 	char warning[1024];	/* "" none */
 	unsigned retry_s;
+	bool own;		/* GATE_YES to this caller alone, who brought it: not to be remembered for others */
 };
 
 [[nodiscard]] enum err_code gate_open(struct gateway *g, struct err *e);
@@ -26,7 +27,9 @@ void gate_close(struct gateway *g);
  * on the database, not on inspections. `start` false: nothing is started (HEAD of what nobody pulls). */
 [[nodiscard]] enum err_code gate_manifest(struct call *c, struct slice digest, struct gate_answer *ret, struct err *e);
 /* The same for a blob: it is admitted where an admitted manifest of this repository names it; under `gate: off` where it was uploaded, mounted or named.
- * GATE_ABSENT also for what is refused or held. *ret_size its size. */
+ * GATE_ABSENT also for what is refused or held. *ret_size its size. Under enforce the account that uploaded it within the last hour may HEAD it; it may also read back what
+ * no manifest of the repository names (clients verify an upload so, and no image can be had that way); and it gets GATE_WAIT, not GATE_ABSENT, while a manifest that names
+ * it is being judged. */
 [[nodiscard]] enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer *ret, uint64_t *ret_size, struct err *e);
 /* What a pusher may rely on, for mounts and for the blobs that a manifest names: it may go out here, or the caller brought it within the hour. */
 bool gate_blob_pushed(struct call *c, struct slice digest, uint64_t *ret_size, struct err *e);

@@ -11,7 +11,7 @@ struct blob_look {
 	struct arena *arena;
 	int64_t repo_id;
 	uint64_t size;
-	bool absent, admitted, linked, own;
+	bool absent, admitted, linked, own, named, pending;
 	struct slice_items stale;
 	bool off;
 };
@@ -34,13 +34,26 @@ static enum err_code stale_manifests(struct sql_tx *tx, struct blob_look *k, str
 	}
 }
 
+/* The uploader's own: named by a manifest here, and is one of those still being judged? */
+static enum err_code look_own(struct sql_tx *tx, struct blob_look *k, struct err *e)
+{
+	int64_t n;
+	TRY(store_blob_named(tx, k->repo_id, k->digest, &k->named, e));
+	if (!k->named)
+		return OK;
+	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM manifest_ref m JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 LEFT JOIN verdict v"
+			" ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND COALESCE(v.state, 0) < 3", "it", k->repo_id, k->digest));
+	k->pending = n > 0;
+	return OK;
+}
+
 static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct blob_look *k = arg;
 	struct call *c = k->c;
 	int64_t n;
 	k->stale = (struct slice_items){ 0 };
-	k->absent = k->admitted = k->linked = k->own = false;
+	k->absent = k->admitted = k->linked = k->own = k->named = k->pending = false;
 	enum err_code code = store_repo(tx, c->repository, SLICE_NULL, false, &k->repo_id, e);
 	if (code == OK)
 		code = store_blob_size(tx, k->digest, &k->size, e);
@@ -51,10 +64,9 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 	if (code != OK)
 		return code;
 	if (k->off) {
-		bool named;
 		TRY(store_blob_linked(tx, k->repo_id, k->digest, SL(""), true, 0, &k->linked, e));
-		TRY(store_blob_named(tx, k->repo_id, k->digest, &named, e));
-		k->linked = k->linked || named;
+		TRY(store_blob_named(tx, k->repo_id, k->digest, &k->named, e));
+		k->linked = k->linked || k->named;
 		return OK;
 	}
 	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1"
@@ -64,6 +76,8 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 	k->admitted = n > 0;
 	if (!c->who.anonymous)
 		TRY(store_blob_linked(tx, k->repo_id, k->digest, slice_str(c->who.name), false, os_now_s() - OWN_HEAD_S, &k->own, e));
+	if (k->own && !k->admitted)
+		TRY(look_own(tx, k, e));
 	return k->admitted ? OK : stale_manifests(tx, k, e);
 }
 
@@ -79,8 +93,9 @@ enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer 
 	}
 	if (k.stale.n)
 		TRY(sql_read(c->g->store.sql, blob_tx, &k, e));
-	bool yes = !k.absent && (k.off ? k.linked : k.admitted || (head && k.own));
-	*ret = (struct gate_answer){ .result = yes ? GATE_YES : GATE_ABSENT };
+	bool own = !k.absent && !k.off && !k.admitted && k.own && (head || !k.named);
+	bool yes = !k.absent && (k.off ? k.linked : k.admitted || own);
+	*ret = (struct gate_answer){ .result = yes ? GATE_YES : !k.absent && k.pending ? GATE_WAIT : GATE_ABSENT, .own = own, .retry_s = 5 };
 	if (yes)
 		*ret_size = k.size;
 	return OK;

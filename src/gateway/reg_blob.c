@@ -130,7 +130,7 @@ static void ask(struct http_request *r, void *arg)
 		return;
 	}
 	/* HEAD also says yes to who uploaded it: nothing to be remembered for others */
-	q->admitted = q->answer.result == GATE_YES && !q->answer.warning[0] && !is_head(c);
+	q->admitted = q->answer.result == GATE_YES && !q->answer.warning[0] && !q->answer.own && !is_head(c);
 	if (q->admitted)
 		gate_blob_remember(c, c->reference, q->size, q->changes);
 	if (q->answer.result == GATE_YES || own_head(q)) {

@@ -80,7 +80,7 @@ static void give(struct get *q)
 		return;
 	}
 	/* A warning is for this caller or this moment; an answer without one is anybody's. */
-	if (!q->answer.warning[0] && !q->warning[0])
+	if (!q->answer.own && !q->answer.warning[0] && !q->warning[0])
 		mem_manifest_remember(c->g->registry->manifests, c->repository, c->reference, b, q->changes);
 	if (q->answer.warning[0])
 		answer_warning(c, "%s", q->answer.warning);
