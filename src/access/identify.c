@@ -212,6 +212,18 @@ static bool take_scheme(struct slice *s, const char *scheme)
 	return true;
 }
 
+/* What was refused is nobody's: without a name and without rights. */
+static enum access_result refuse(struct access *a, struct access_subject *ret, enum access_result result)
+{
+	memset(ret, 0, offsetof(struct access_subject, grants));
+	ret->anonymous = true;
+	if (result == ACCESS_DENIED)
+		atomic_fetch_add_explicit(&a->denied, 1, memory_order_relaxed);
+	else if (result == ACCESS_WAIT)
+		atomic_fetch_add_explicit(&a->slowed, 1, memory_order_relaxed);
+	return result;
+}
+
 enum access_result access_identify(struct access *a, struct slice authorization, const struct sockaddr *peer,
 				   struct slice certificate_name,
 				   struct access_subject *ret)
@@ -224,9 +236,7 @@ enum access_result access_identify(struct access *a, struct slice authorization,
 		result = bearer(a, rest, peer, ret);
 	else if (take_scheme(&rest, "Basic"))
 		result = basic(a, rest, ret);
-	if (result == ACCESS_DENIED)
-		atomic_fetch_add_explicit(&a->denied, 1, memory_order_relaxed);
-	return result;
+	return result == ACCESS_OK ? result : refuse(a, ret, result);
 }
 
 /* --- Hashing ---------------------------------------------------------------------------------------------------------------------- */
@@ -332,11 +342,7 @@ enum access_result access_identify_slow(struct access *a, struct slice authoriza
 		*ret_wait_s = (unsigned)((wait_ms + 999) / 1000);
 	}
 	explicit_bzero(&b, sizeof(b));
-	if (result == ACCESS_DENIED)
-		atomic_fetch_add_explicit(&a->denied, 1, memory_order_relaxed);
-	if (result == ACCESS_WAIT)
-		atomic_fetch_add_explicit(&a->slowed, 1, memory_order_relaxed);
-	return result;
+	return result == ACCESS_OK ? result : refuse(a, ret, result);
 }
 
 void access_count(const struct access *a, uint64_t *ret_denied, uint64_t *ret_slowed)

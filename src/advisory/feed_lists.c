@@ -29,15 +29,15 @@ static bool parse_kev(struct json *j, struct slice *cve, struct buf *value)
 		return false;
 	while (json_next_key(j, &key))
 		if (slice_eqs(key, "cveID"))
-			*cve = json_string(j);
+			*cve = json_take_string(j);
 		else if (slice_eqs(key, "dateAdded"))
-			added = slice_upto(json_string(j), 10);
+			added = slice_upto(json_take_string(j), 10);
 		else if (slice_eqs(key, "dueDate"))
-			due = slice_upto(json_string(j), 10);
+			due = slice_upto(json_take_string(j), 10);
 		else if (slice_eqs(key, "vulnerabilityName"))
-			name = slice_upto(json_string(j), OSV_MAX_NAME);
+			name = slice_upto(json_take_string(j), OSV_MAX_NAME);
 		else if (slice_eqs(key, "knownRansomwareCampaignUse"))
-			ransomware = slice_eq_nocase(json_string(j), SL("known"));
+			ransomware = slice_eq_nocase(json_take_string(j), SL("known"));
 		else
 			json_skip(j);
 	put(value, added);
@@ -77,18 +77,18 @@ static void parse_metric(struct json *j, unsigned rank, unsigned *best, struct g
 	bool primary = false;
 	while (json_next_key(j, &key)) {
 		if (slice_eqs(key, "type")) {
-			primary = slice_eqs(json_string(j), "Primary");
+			primary = slice_eqs(json_take_string(j), "Primary");
 		} else if (slice_eqs(key, "baseSeverity")) {	/* CVSS 2 has it out here */
-			word = json_string(j);
+			word = json_take_string(j);
 		} else if (!slice_eqs(key, "cvssData") || !json_enter_object(j)) {
 			if (!slice_eqs(key, "cvssData"))
 				json_skip(j);
 		} else {
 			while (json_next_key(j, &key))
 				if (slice_eqs(key, "vectorString"))
-					vector = json_string(j);
+					vector = json_take_string(j);
 				else if (slice_eqs(key, "baseSeverity"))
-					word = json_string(j);
+					word = json_take_string(j);
 				else
 					json_skip(j);
 		}
@@ -133,9 +133,9 @@ static struct slice parse_english(struct json *j)
 			continue;
 		while (json_next_key(j, &key))
 			if (slice_eqs(key, "lang"))
-				lang = json_string(j);
+				lang = json_take_string(j);
 			else if (slice_eqs(key, "value"))
-				text = json_string(j);
+				text = json_take_string(j);
 			else
 				json_skip(j);
 		if (slice_eqs(lang, "en"))
@@ -159,11 +159,11 @@ static bool parse_nvd(struct json *j, struct slice *cve, struct buf *value)
 		json_enter_object(j);
 		while (json_next_key(j, &key)) {
 			if (slice_eqs(key, "id"))
-				*cve = json_string(j);
+				*cve = json_take_string(j);
 			else if (slice_eqs(key, "published"))
-				os_parse_time(slice_upto(json_string(j), 10), &published);
+				os_parse_time(slice_upto(json_take_string(j), 10), &published);
 			else if (slice_eqs(key, "vulnStatus"))
-				status = json_string(j);
+				status = json_take_string(j);
 			else if (slice_eqs(key, "descriptions"))
 				text = parse_english(j);
 			else if (slice_eqs(key, "metrics"))

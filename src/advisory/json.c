@@ -262,7 +262,7 @@ static void take_word(struct json *j, struct slice word)
 		j->p += word.n;
 }
 
-struct slice json_string(struct json *j)
+struct slice json_take_string(struct json *j)
 {
 	struct slice s = SLICE_NULL;
 	if (json_peek(j) == JSON_STRING)
@@ -277,7 +277,7 @@ bool json_number(struct json *j, double *ret)
 	struct slice s = SLICE_NULL;
 	enum json_type t = json_peek(j);
 	if (t == JSON_STRING)
-		s = json_string(j);
+		s = json_take_string(j);
 	else if (t == JSON_NUMBER)
 		take_number(j, &s);
 	else

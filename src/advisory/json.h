@@ -25,7 +25,7 @@ bool json_enter_array(struct json *j);
 bool json_next_key(struct json *j, struct slice *ret_key);
 bool json_next_item(struct json *j);
 /* Takes any value: a string into *ret (valid UTF-8), anything else leaves it empty. */
-struct slice json_string(struct json *j);
+struct slice json_take_string(struct json *j);
 /* Takes any value: a number (or a string that holds one) into *ret; false for anything else. */
 bool json_number(struct json *j, double *ret);
 void json_skip(struct json *j);

@@ -21,7 +21,7 @@ static void parse_names(struct json *j, struct slice_list *l, size_t max)
 {
 	if (json_enter_array(j))
 		while (json_next_item(j))
-			push_name(j, l, json_string(j), max);
+			push_name(j, l, json_take_string(j), max);
 }
 
 /* An advisory's page first, at most a few. */
@@ -35,9 +35,9 @@ static void parse_references(struct json *j, struct slice_list *l)
 			continue;
 		while (json_next_key(j, &key))
 			if (slice_eqs(key, "url"))
-				url = json_string(j);
+				url = json_take_string(j);
 			else if (slice_eqs(key, "type"))
-				type = json_string(j);
+				type = json_take_string(j);
 			else
 				json_skip(j);
 		if (!slice_has_prefix(url, SL("https://")) && !slice_has_prefix(url, SL("http://")))
@@ -69,9 +69,9 @@ void osv_parse_severity(struct json *j, struct grade *g)
 			continue;
 		while (json_next_key(j, &key))
 			if (slice_eqs(key, "type"))
-				type = json_string(j);
+				type = json_take_string(j);
 			else if (slice_eqs(key, "score"))
-				score = json_string(j);
+				score = json_take_string(j);
 			else
 				json_skip(j);
 		if (score.n > OSV_MAX_NAME)
@@ -96,7 +96,7 @@ static void parse_specific(struct json *j, struct grade *g)
 				osv_parse_severity(j, g);
 				continue;
 			}
-			struct slice word = json_string(j);
+			struct slice word = json_take_string(j);
 			if (word.n && word.n <= 32)
 				g->word = word;
 		} else if (slice_eqs(key, "cvss_v3") || slice_eqs(key, "cvss_v2")) {
@@ -134,7 +134,7 @@ static void parse_events(struct json *j, struct event_list *l)
 			while (i < ARRAY_LEN(names) && !slice_eqs(key, names[i]))
 				i++;
 			if (i < ARRAY_LEN(names))
-				push_event(j, l, (enum event_kind)i, json_string(j));
+				push_event(j, l, (enum event_kind)i, json_take_string(j));
 			else
 				json_skip(j);
 		}
@@ -152,7 +152,7 @@ static void parse_ranges(struct json *j, struct event_lists *ranges)
 			continue;
 		while (json_next_key(j, &key))
 			if (slice_eqs(key, "type"))
-				type = json_string(j);
+				type = json_take_string(j);
 			else if (slice_eqs(key, "events"))
 				parse_events(j, &events);
 			else
@@ -176,9 +176,9 @@ static void parse_package(struct json *j, struct osv_affected *a)
 		return;
 	while (json_next_key(j, &key))
 		if (slice_eqs(key, "ecosystem"))
-			a->ecosystem = json_string(j);
+			a->ecosystem = json_take_string(j);
 		else if (slice_eqs(key, "name"))
-			a->name = json_string(j);
+			a->name = json_take_string(j);
 		else
 			json_skip(j);
 }
@@ -225,7 +225,7 @@ static void parse_affected(struct json *j, struct osv_affected_list *l)
 
 static uint64_t parse_time(struct json *j)
 {
-	struct slice s = json_string(j);
+	struct slice s = json_take_string(j);
 	uint64_t t;
 	return os_parse_time(s, &t) || os_parse_time(slice_upto(s, 10), &t) ? t : 0;
 }
@@ -239,12 +239,12 @@ static const char *const keys[K_COUNT] = { "id", "summary", "details", "publishe
 static void parse_key(struct json *j, int k, struct osv_record *r)
 {
 	switch (k) {
-	case K_ID: r->id = json_string(j); break;
-	case K_SUMMARY: r->summary = json_string(j); break;
-	case K_DETAILS: r->details = json_string(j); break;
+	case K_ID: r->id = json_take_string(j); break;
+	case K_SUMMARY: r->summary = json_take_string(j); break;
+	case K_DETAILS: r->details = json_take_string(j); break;
 	case K_PUBLISHED: r->published_s = parse_time(j); break;
 	case K_MODIFIED: r->modified_s = parse_time(j); break;
-	case K_WITHDRAWN: r->withdrawn = json_string(j).n > 0; break;
+	case K_WITHDRAWN: r->withdrawn = json_take_string(j).n > 0; break;
 	case K_ALIASES: parse_names(j, &r->aliases, OSV_MAX_NAMES); break;
 	case K_UPSTREAM: parse_names(j, &r->upstream, OSV_MAX_NAMES); break;
 	case K_RELATED: parse_names(j, &r->related, OSV_MAX_NAMES); break;

@@ -66,6 +66,7 @@ enum access_result {
  * verified Bearer tokens and recently verified Basic credentials are remembered (under a keyed hash, for at most 60 s after a change). */
 enum access_result access_identify(struct access *a, struct slice authorization, const struct sockaddr *peer, struct slice certificate_name,
 				   struct access_subject *ret);
+/* On anything but ACCESS_OK *ret is anonymous and may nothing. */
 enum access_result access_identify_slow(struct access *a, struct slice authorization, const struct sockaddr *peer, struct access_subject *ret,
 					unsigned *ret_wait_s);
 bool access_may(const struct access_subject *s, unsigned right, struct slice repository);

@@ -61,6 +61,7 @@ static void passwords(void **state)
 	assert_true(access_may(&s, ACCESS_PULL, SL("any/thing")) && !access_may(&s, ACCESS_PUSH, SL("any/thing")));
 	assert_int_equal(ask(a, basic_of("sha", PASSWORD), "192.0.2.1", &s), ACCESS_OK);
 	assert_int_equal(ask(a, basic_of("sha", "wrong"), "192.0.2.1", &s), ACCESS_DENIED);
+	assert_true(s.anonymous && !s.name[0] && !s.everywhere && !s.n_grants);	/* nothing of the account stays */
 	assert_int_equal(ask(a, basic_of("off", PASSWORD), "192.0.2.1", &s), ACCESS_DENIED);
 	assert_int_equal(ask(a, basic_of("nobody", PASSWORD), "192.0.2.1", &s), ACCESS_DENIED);
 	assert_int_equal(ask(a, basic_of("", PASSWORD), "192.0.2.1", &s), ACCESS_DENIED);
