@@ -18,6 +18,21 @@ static void name_node(struct gateway *g, const char *role)
 	snprintf(g->node, sizeof(g->node), "%.30s/%s/%d/%s", host, role, (int)getpid(), hex);
 }
 
+/* Reports' addresses and the host that local images are judged under. On loopback nobody needs to configure it. */
+static struct slice public_url(struct gateway *g)
+{
+	const struct gateway_config *c = g->config;
+	for (size_t i = 0; !c->public_url.n && i < c->n_listens; i++) {
+		struct slice a = c->listens[i].address;
+		ptrdiff_t colon = slice_rfind_byte(a, ':');
+		bool own = slice_has_prefix(a, SL("127.")) || (a.n && a.p[0] == ':');
+		if (!slice_has_prefix(a, SL("unix:")) && !c->listens[i].mirror.n && colon >= 0)
+			return arena_printf(&g->arena, "%s://%.*s", c->listens[i].tls_cert.n ? "https" : "http", SLICE_ARG(own ?
+					    arena_printf(&g->arena, "localhost%.*s", SLICE_ARG(slice_from(a, (size_t)colon))) : a));
+	}
+	return c->public_url;
+}
+
 static const char *text(struct gateway *g, struct slice s) { return s.n ? arena_slice_cstr(&g->arena, s) : NULL; }
 
 static enum err_code open_store(struct gateway *g, struct err *e)
@@ -68,6 +83,7 @@ enum err_code gateway_open_common(struct gateway *g, const struct gateway_run *r
 	g->started_ms = store_now_ms();
 	g->arena = ARENA(4 * MIB);
 	name_node(g, role);
+	g->public_url = public_url(g);
 	TRY(open_store(g, e));
 	TRY(sql_write(g->store.sql, alone_tx, g, e));
 	TRY(gateway_node_beat(g, e));

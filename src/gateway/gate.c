@@ -106,7 +106,7 @@ static void sentence(char *dst, size_t cap, const char *fmt, ...)
 static void describe(struct look *k, struct gate_answer *a)
 {
 	AUTO_BUF why = BUF(sizeof(a->text));
-	const struct slice url = k->g->config->public_url;
+	const struct slice url = k->g->public_url;
 	gate_reason_text(k->view.reasons, &why);
 	if (k->view.result == GATE_WAIT && k->view.failed)
 		sentence(a->text, sizeof(a->text), "the inspection failed and is tried again: %s; ask again in %u s", buf_cstr(&why), a->retry_s);

@@ -35,6 +35,7 @@ struct gateway {
 	struct audit *audit;		/* NULL in a worker */
 	const char *role;		/* "serve", "worker" */
 	uint64_t started_ms;
+	struct slice public_url;	/* as configured; else how this machine itself reaches the first listener */
 	_Atomic bool stopping;
 	struct slice *hosts;		/* that a request may name (GATE.md 17); from the configuration */
 	size_t n_hosts;

@@ -123,7 +123,7 @@ static enum err_code name_it(struct sql_tx *tx, struct work *w, struct err *e)
 {
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
-	struct slice host = w->g->config->public_url;
+	struct slice host = w->g->public_url;
 	ptrdiff_t at = slice_find(host, SL("://"));
 	host = w->upstream ? SLICE_NULL : at >= 0 ? slice_from(host, (size_t)at + 3) : host;
 	TRY(sql_query(tx, &rows, e, "SELECT name FROM tag WHERE repo_id = ?1 AND (pushed_digest = ?2 OR pushed_digest IN (SELECT digest FROM manifest_ref WHERE"
