@@ -1,5 +1,6 @@
 # For live tests of `pabean serve`: starts servers, pushes small images. To be sourced after inc/images.sh.
-# Databases and blobs: SQLite and a directory, unless the test's caller says otherwise (PABEAN_TEST_DATABASE, PABEAN_TEST_S3 as in inc/pairs.sh).
+# Databases and blobs: SQLite and a directory, unless the caller (serve_pair.sh) names others: PABEAN_TEST_PG_DIR, the socket's directory of a PostgreSQL,
+# in which each server gets a database of its own; PABEAN_TEST_S3, an endpoint with the bucket "pabean", of which each gets a prefix.
 
 reg() { python3 "$here/inc/reg.py" "$@"; }
 free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
@@ -15,9 +16,19 @@ serve_start() {
 		echo "serve:"
 		echo "  listen: 127.0.0.1:$port"
 		echo "  state: $work/$name/state"
+		pair_lines "$name"
 		printf '%s\n' "${2:-}" | sed '/^$/d;s/^/  /'
 	} >"$work/$name.yaml"
 	serve_again "$name"
+}
+pair_lines() {
+	local db
+	if [ -n "${PABEAN_TEST_PG_DIR:-}" ]; then
+		db=$1_$$_$RANDOM
+		(cd / && ${PABEAN_TEST_PG_AS:-} "$PABEAN_TEST_PG_BIN/createdb" -h "$PABEAN_TEST_PG_DIR" -U pabean "$db") || return 1
+		echo "  database: \"postgresql://pabean@/$db?host=$PABEAN_TEST_PG_DIR\""
+	fi
+	[ -z "${PABEAN_TEST_S3:-}" ] || echo "  blobs: {s3: {endpoint: \"$PABEAN_TEST_S3\", bucket: pabean, prefix: \"$1-$$-$RANDOM\"}}"
 }
 # serve_again NAME   starts it (again) with the configuration that is there
 serve_again() {
