@@ -68,3 +68,15 @@ void access_address_place(const struct sockaddr *peer, uint8_t ret[17])
 	if (memcmp(ret + 1, mapped, 12))
 		memset(ret + 1 + 8, 0, 8);
 }
+
+bool access_address_in(const struct slice *networks, size_t n, const struct sockaddr *peer)
+{
+	uint8_t address[16];
+	struct network one;
+	if (!access_address_of(peer, address))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (access_network_parse(networks[i], &one) && access_network_has(&one, address))
+			return true;
+	return false;
+}

@@ -15,7 +15,7 @@ struct look {
 	struct arena *arena;
 	struct gate_view view;
 	bool own;			/* the caller pushed it within the last hour */
-	bool absent;
+	bool absent, crowded;
 	const struct slice_items *start;
 };
 
@@ -57,9 +57,25 @@ static enum err_code start_one(struct sql_tx *tx, int64_t repo_id, struct slice 
 	return store_job_put(tx, "inspect", repo_id, digest, priority, account, again, e);
 }
 
+/* One account, or all the anonymous, cannot fill the queue for everybody (GATE.md 21). */
+static enum err_code too_many(struct sql_tx *tx, struct look *k, struct err *e)
+{
+	int64_t n;
+	unsigned most = k->g->config->max_inspections_account;
+	k->crowded = false;
+	if (!k->c || !most || k->c->who.socket)
+		return OK;
+	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM job WHERE account = ?1 AND state < 2 AND kind = 'inspect'", "z", k->c->who.name));
+	k->crowded = n >= (int64_t)most;
+	return OK;
+}
+
 static enum err_code start_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct look *k = arg;
+	TRY(too_many(tx, k, e));
+	if (k->crowded)
+		return OK;
 	for (size_t i = 0; i < k->start->n; i++)
 		TRY(start_one(tx, k->repo_id, k->start->items[i], k->c ? slice_str(k->c->who.name) : SL(""), 10, false, e));
 	return sql_announce(tx, e);
@@ -143,6 +159,10 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 	}
 	if (a->result == GATE_WAIT && k->view.failed)
 		a->result = GATE_BUSY;
+	if (a->result == GATE_WAIT && k->crowded) {
+		a->result = GATE_BUSY;
+		sentence(a->text, sizeof(a->text), "too many images of this account wait for their inspection; ask again in %u s", a->retry_s);
+	}
 }
 
 static enum err_code ask(struct look *k, struct gate_answer *ret, struct err *e)

@@ -39,6 +39,11 @@ static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t 
 	if (code != OK)
 		return code;
 	bool judged = v.state == STATE_ADMITTED || v.state == STATE_REFUSED || v.state == STATE_HELD;
+	if (v.state == STATE_FAILED && v.attempts >= UINT16_MAX) {
+		/* Given up: what could not be inspected waits for a person, and is never admitted. */
+		worsen(view, GATE_HELD, digest, v.reasons);
+		return OK;
+	}
 	if (!judged) {
 		view->failed = view->failed || v.state == STATE_FAILED;
 		worsen(view, GATE_WAIT, digest, v.reasons);

@@ -59,6 +59,7 @@ struct call {
 	struct gateway *g;
 	struct http_request *r;
 	struct access_subject who;
+	struct sockaddr_storage peer;	/* who asks; behind a trusted proxy: whom it names */
 	uint64_t started_ns;
 	struct slice repository;	/* resolved: "docker.io/library/nginx", "team/app"; empty where there is none */
 	const struct config_upstream *upstream;	/* of a pull-through repository */
@@ -71,6 +72,9 @@ struct call {
 	struct slice digest;		/* of the manifest or blob that was answered, once known: for records of pulls */
 	const char *outcome;		/* "admitted", "refused", "held", "waiting", …: for metrics and logs; NULL: none */
 };
+
+/* As text: "192.0.2.1", "unix"; dst of 64 bytes. */
+char *call_peer_text(const struct call *c, char dst[64]);
 
 /* --- Answers (answer.c) ------------------------------------------------------------------------------------------------ */
 

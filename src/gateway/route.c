@@ -178,6 +178,58 @@ static bool resolve(struct call *c, struct slice name)
 	return c->repository.n && !reserved;
 }
 
+/* --- Where from (GATE.md 18) --- */
+
+static bool read_address(struct slice text, struct sockaddr_storage *ret)
+{
+	char host[64];
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	if (!text.n || text.n >= sizeof(host))
+		return false;
+	memcpy(host, text.p, text.n);
+	host[text.n] = '\0';
+	*ret = (struct sockaddr_storage){ 0 };
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+		memcpy(ret, &v4, sizeof(v4));
+	else if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+		memcpy(ret, &v6, sizeof(v6));
+	else
+		return false;
+	return true;
+}
+
+/* Behind a proxy that is trusted: the nearest address in X-Forwarded-For that is no such proxy. Whoever else sends that header is not believed. */
+static void find_peer(struct call *c)
+{
+	const struct slice_items *trusted = &c->g->config->trusted_proxies;
+	const struct sockaddr *peer = http_peer(c->r);
+	size_t size = !peer ? 0 : peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(sa_family_t);
+	if (size)
+		memcpy(&c->peer, peer, size);
+	if (!trusted->n || http_header_count(c->r, "X-Forwarded-For") != 1)
+		return;
+	struct slice rest = http_header(c->r, "X-Forwarded-For");
+	for (int hops = 0; hops < 16 && rest.n && access_address_in(trusted->items, trusted->n, (struct sockaddr *)&c->peer); hops++) {
+		ptrdiff_t comma = slice_rfind_byte(rest, ',');
+		struct sockaddr_storage next;
+		if (!read_address(slice_trim(slice_from(rest, (size_t)(comma + 1))), &next))
+			return;
+		c->peer = next;
+		rest = slice_upto(rest, comma < 0 ? 0 : (size_t)comma);
+	}
+}
+
+char *call_peer_text(const struct call *c, char dst[64])
+{
+	const struct sockaddr_in *v4 = (const void *)&c->peer;
+	const struct sockaddr_in6 *v6 = (const void *)&c->peer;
+	const void *address = c->peer.ss_family == AF_INET ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr;
+	if ((c->peer.ss_family != AF_INET && c->peer.ss_family != AF_INET6) || !inet_ntop(c->peer.ss_family, address, dst, 64))
+		snprintf(dst, 64, "unix");
+	return dst;
+}
+
 /* --- Identity ----------------------------------------------------------------------------------------------------------------- */
 
 static void proceed(struct call *c);
@@ -202,7 +254,7 @@ static void identify_slow(struct http_request *r, void *arg)
 {
 	struct call *c = arg;
 	unsigned wait_s = 0;
-	enum access_result result = access_identify_slow(c->g->access, http_header(r, "Authorization"), http_peer(r), &c->who, &wait_s);
+	enum access_result result = access_identify_slow(c->g->access, http_header(r, "Authorization"), (struct sockaddr *)&c->peer, &c->who, &wait_s);
 	with_identity(c, result, wait_s);
 }
 
@@ -222,7 +274,7 @@ static void identify(struct call *c)
 		answer_error(c, 400, "UNSUPPORTED", "more than one Authorization header");
 		return;
 	}
-	enum access_result result = access_identify(c->g->access, http_header(c->r, "Authorization"), http_peer(c->r), http_client_name(c->r), &c->who);
+	enum access_result result = access_identify(c->g->access, http_header(c->r, "Authorization"), (struct sockaddr *)&c->peer, http_client_name(c->r), &c->who);
 	if (result == ACCESS_SLOW)
 		http_defer(c->r, identify_slow, c);
 	else
@@ -276,7 +328,10 @@ static void serve_protocol(struct call *c, struct slice rest)
 	}
 	if (slice_eqs(rest, "_catalog")) {
 		c->handler = "catalog";
-		reg_catalog(c);
+		if (c->who.anonymous && !access_may_somewhere(&c->who, ACCESS_PULL))
+			answer_unauthorized(c, 0, NULL);
+		else
+			reg_catalog(c);
 		return;
 	}
 	if (!split(rest, &name, &kind, &ref, &upload)) {
@@ -345,6 +400,7 @@ void route_request(void *arg, struct http_request *r)
 	}
 	*http_user(r) = c;
 	*c = (struct call){ .g = g, .r = r, .started_ns = os_monotonic_ns(), .handler = "other" };
+	find_peer(c);
 	if (!http_peer_uid(r, &uid) && !host_is_ours(g, http_header(r, "Host"))) {
 		answer_error(c, 421, "UNSUPPORTED", "this registry does not answer to that name; see public_url in its configuration");
 		return;
@@ -366,10 +422,10 @@ void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_ou
 	gate_forget(c);
 	metrics_request(g, c, status, bytes_out, elapsed_ns, complete);
 	if (g->pulls && status == 200 && c->digest.n && !strcmp(c->handler, "manifest.get") && slice_eqs(http_method(r), "GET"))
-		pulls_note(g->pulls, c->repository, c->digest, c->who.name, http_peer_text(r, peer));
+		pulls_note(g->pulls, c->repository, c->digest, c->who.name, call_peer_text(c, peer));
 	/* What goes well and often is counted, not logged. */
 	bool quiet = status < 400 && slice_eqs(http_method(r), "GET") && elapsed_ns < 1000000000u && complete;
 	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zzztztzizizizzztztzzzz", "id", http_id(r), "method", http_method(r), "path",
-		    http_path(r), "status", (int64_t)status, "bytes", (int64_t)bytes_out, "us", (int64_t)(elapsed_ns / 1000), "from", http_peer_text(r, peer), "account",
+		    http_path(r), "status", (int64_t)status, "bytes", (int64_t)bytes_out, "us", (int64_t)(elapsed_ns / 1000), "from", call_peer_text(c, peer), "account",
 		    slice_str(c->who.name), "repository", c->repository, "outcome", c->outcome ? c->outcome : "", "complete", complete ? "yes" : "no");
 }

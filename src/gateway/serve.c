@@ -136,6 +136,8 @@ static void *keeper_main(void *arg)
 		struct err e = { 0 };
 		if (tick % (5000 / TICK_MS) == 0 && gateway_node_beat(g, &e) != OK)
 			gateway_log(g, LOG_WARN, "the database could not be written", "zz", "error", e.msg);
+		if (tick % (60000 / TICK_MS) == 4 && access_trouble(g->access, &e))
+			gateway_log(g, LOG_ERROR, "accounts could not be read; those read before stay in force", "zz", "error", e.msg);
 		if (gate_sweep(g, &s->stop, &e) != OK)
 			gateway_log(g, LOG_WARN, "verdicts could not be judged again; tried once more soon", "zz", "error", e.msg);
 		if (tick % (1000 / TICK_MS) == 0 && audit_step(g->audit, &e) != OK)

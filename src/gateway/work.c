@@ -203,6 +203,9 @@ static void run_job(struct slot *s, struct work *w)
 	struct err e = { 0 };
 	uint64_t start = os_monotonic_ns();
 	enum err_code code = gate_refresh(k->g, false, &e);
+	/* A worker that dies cannot say so: the lease's count does. */
+	if (code == OK && w->job.attempts > GIVE_UP)
+		code = err_set(&e, ERR_CRASHED, 0, "its inspection ended the worker %u times", w->job.attempts - 1);
 	if (code == OK)
 		code = engine_ready(k, &e);
 	if (code == OK) {

@@ -113,4 +113,6 @@ struct access_account {
 [[nodiscard]] enum err_code access_list(struct access *a, struct arena *arena, struct access_account **ret, size_t *ret_n, struct err *e);
 // "team/**:pull,push"
 [[nodiscard]] enum err_code access_grant_parse(struct slice text, struct arena *arena, struct access_grant *ret, struct err *e);
+/* Is the peer in one of these networks ("10.0.0.0/8", "::1")? What is no network matches nothing. */
+bool access_address_in(const struct slice *networks, size_t n, const struct sockaddr *peer);
 void access_count(const struct access *a, uint64_t *ret_denied, uint64_t *ret_slowed);
