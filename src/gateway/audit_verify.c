@@ -200,3 +200,13 @@ enum err_code audit_verify_database(struct sql *db, const char *heads, const cha
 	heads_close(&h);
 	return code;
 }
+
+enum err_code audit_verify_database_at(const char *url, const char *heads, const char *public_key, struct audit_found *ret, struct err *e)
+{
+	struct sql *db = NULL;
+	struct sql_options o = { .url = url, .connections = 1, .migrations = store_migrations, .n_migrations = store_migrations_n };
+	TRY(sql_open(&o, &db, e));
+	enum err_code code = audit_verify_database(db, heads, public_key, ret, e);
+	sql_close(db);
+	return code;
+}

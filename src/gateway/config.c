@@ -154,6 +154,7 @@ enum err_code gateway_config_set(struct gateway_config *c, const char *key, stru
 }
 
 struct slice gateway_config_state(const struct gateway_config *c) { return c->state; }
+struct slice gateway_config_database(const struct gateway_config *c) { return c->database; }
 
 enum err_code gateway_config_check(const struct gateway_config *c, bool insecure_no_tls, bool insecure_no_accounts, bool have_accounts, struct err *e)
 {

@@ -14,3 +14,5 @@ struct audit_found {
 [[nodiscard]] enum err_code audit_verify_file(const char *file, const char *heads, const char *public_key, struct audit_found *ret, struct err *e);
 /* The database's. */
 [[nodiscard]] enum err_code audit_verify_database(struct sql *db, const char *heads, const char *public_key, struct audit_found *ret, struct err *e);
+/* The same, opened by its URL ("sqlite:PATH", "postgresql://…"); a server may be running on it. */
+[[nodiscard]] enum err_code audit_verify_database_at(const char *url, const char *heads, const char *public_key, struct audit_found *ret, struct err *e);

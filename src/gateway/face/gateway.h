@@ -20,6 +20,7 @@ void gateway_config_free(struct gateway_config *c);	/* takes NULL */
 /* Some lines for a terminal: where it is, what to try, where the gate is off. */
 void gateway_config_hints(const struct gateway_config *c, struct buf *out);
 struct slice gateway_config_state(const struct gateway_config *c);	/* the state directory */
+struct slice gateway_config_database(const struct gateway_config *c);	/* its URL */
 
 struct gateway_run {
 	const struct gateway_config *config;
