@@ -22,10 +22,19 @@ static int say(struct cli *c, const char *what, const struct audit_found *f, boo
 	return status != CLI_OK ? status : f->bad_seq ? CLI_REFUSED : CLI_OK;
 }
 
+/* A last record that was changed in one of the two is held by no later one. */
+static void compare(const struct audit_found *copy, struct audit_found *db)
+{
+	if (copy->bad_seq || db->bad_seq || copy->records != db->records || !strcmp(copy->last_hash, db->last_hash))
+		return;
+	db->bad_seq = db->records;
+	snprintf(db->what, sizeof(db->what), "record %llu, the last one, is another one than in the copy", (unsigned long long)db->records);
+}
+
 static int verify(struct cli *c)
 {
 	struct serve_setup s;
-	struct audit_found f;
+	struct audit_found f, d;
 	struct err e;
 	int status = CLI_OK;
 	if (serve_setup_open(c, &s, &e) != OK)
@@ -45,7 +54,8 @@ static int verify(struct cli *c)
 		else
 			status = say(c, copy, &f, signed_heads);
 		if (!file && status != CLI_ERROR) {
-			int db = audit_verify_database_at(url, signed_heads ? heads : NULL, key, &f, &e) == OK ? say(c, "the database", &f, signed_heads) : cli_fail_err(&e);
+			int db = audit_verify_database_at(url, signed_heads ? heads : NULL, key, &d, &e) == OK ? compare(&f, &d), say(c, "the database", &d, signed_heads)
+														    : cli_fail_err(&e);
 			status = MAX(status, db);
 		}
 	}

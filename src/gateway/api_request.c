@@ -135,6 +135,8 @@ enum err_code api_fetch(struct api *a, struct err *e)
 	TRY(api_ref_parse(a, reference, &ref, e));
 	if (!api_may(a, ACCESS_PULL, ref.repository))
 		return err_set(e, ERR_AUTH, 0, "this account may not pull there");
+	/* Asked as anybody: what a pusher may see of their own before the verdict is no answer here. */
+	c.who = (struct access_subject){ .anonymous = true };
 	c.repository = ref.repository;
 	c.rule = ref.rule;
 	c.upstream = config_upstream_of(a->g->config, ref.repository, &c.upstream_name, &reserved);

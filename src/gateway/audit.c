@@ -137,8 +137,13 @@ enum err_code audit_open(struct gateway *g, struct audit **ret, struct err *e)
 
 void audit_close(struct audit *a)
 {
+	struct err e;
 	if (!a)
 		return;
+	/* The last head, so that nothing that happened stays without one. */
+	a->headed_ms = 0;
+	if (a->fd >= 0 && (a->heads_fd >= 0 || !a->key) && audit_step(a, &e) != OK)
+		gateway_log(a->g, LOG_WARN, "the copy of the audit log is not complete", "zz", "error", e.msg);
 	fd_close(&a->fd);
 	fd_close(&a->heads_fd);
 	audit_key_close(a->key);
