@@ -16,6 +16,7 @@ struct look {
 	struct gate_view view;
 	bool own;			/* the caller pushed it within the last hour */
 	bool absent, crowded;
+	uint64_t young_s;		/* admitted, but too young at its upstream for that long still */
 	const struct slice_items *start;
 };
 
@@ -42,7 +43,10 @@ static enum err_code look_tx(struct sql_tx *tx, void *arg, struct err *e)
 	}
 	if (code != OK)
 		return code;
+	k->young_s = 0;
 	TRY(gate_look(k->g, tx, k->repo_id, k->repository, k->digest, 0, k->arena, &k->view, e));
+	if (k->view.result == GATE_YES && k->c)		/* pulls by digest obey the cool-down, too */
+		TRY(upstream_young(k->c, tx, k->repo_id, k->digest, &k->young_s, e));
 	return own_push(tx, k, e);
 }
 
@@ -143,8 +147,13 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 {
 	a->result = k->view.result;
 	a->retry_s = k->view.failed ? 30 : 5;
-	if (a->result != GATE_YES)
+	if (k->young_s) {
+		a->result = GATE_HELD;
+		sentence(a->text, sizeof(a->text), "admitted, but too young at its upstream: given out in %llu min (cool_down), or once it is approved",
+			 (unsigned long long)(k->young_s / 60 + 1));
+	} else if (a->result != GATE_YES) {
 		describe(k, a);
+	}
 	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN) {
 		sentence(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
 		a->result = GATE_YES;

@@ -2,6 +2,7 @@
 #include "registry.h"
 #include "os.h"
 #include "upstream.h"
+#include <errno.h>
 
 enum { LOAD_ARENA = 20 << 20 };
 
@@ -150,7 +151,11 @@ static void first(struct http_request *r, void *arg)
 	struct call *c = q->c;
 	struct err e = { 0 };
 	if (c->upstream) {
+		q->changes = atomic_load(&c->g->changes);
 		enum err_code code = c->is_digest ? upstream_manifest(c, c->reference, &e) : upstream_tag(c, c->reference, q->warning, &e);
+		uint64_t left = code == ERR_LIMIT && e.sys == EAGAIN ? reg_wait_left_ms(c) : 0;
+		if (left && !http_stopping(c->r) && gate_wait(c, q->changes, left, first, q))	/* others wait for the same already */
+			return;
 		if (!upstream_said(q, code, &e))
 			return;
 	}

@@ -28,5 +28,7 @@ void upstream_referrers(struct call *c, struct slice digest, char ret_warning[51
 /* Is the digest old enough at this upstream (cool_down)? In the caller's transaction. *ret_wait_s: how long still. An approval overrides it. */
 [[nodiscard]] enum err_code upstream_cooled(struct gateway *g, struct sql_tx *tx, const struct config_upstream *u, int64_t repo_id, struct slice digest, bool *ret,
 					    uint64_t *ret_wait_s, struct err *e);
+/* For a call: 0, or how long still. */
+[[nodiscard]] enum err_code upstream_young(struct call *c, struct sql_tx *tx, int64_t repo_id, struct slice digest, uint64_t *ret_wait_s, struct err *e);
 /* Called every few seconds by the maintenance thread: polls watched tags, serves digests that have cooled down. */
 void upstream_poll(struct gateway *g);

@@ -53,6 +53,13 @@ enum err_code upstream_cooled(struct gateway *g, struct sql_tx *tx, const struct
 	return OK;
 }
 
+enum err_code upstream_young(struct call *c, struct sql_tx *tx, int64_t repo_id, struct slice digest, uint64_t *ret_wait_s, struct err *e)
+{
+	bool cooled;
+	*ret_wait_s = 0;
+	return c->upstream && c->rule->gate == GATE_ENFORCE ? upstream_cooled(c->g, tx, c->upstream, repo_id, digest, &cooled, ret_wait_s, e) : OK;
+}
+
 /* --- Serving what has cooled down ------------------------------------------------------------------------------------------- */
 
 struct candidate { int64_t repo_id, seq; struct slice repository, tag, digest; };

@@ -208,4 +208,5 @@ def main():
     servers[0].serve_forever()
 
 
-main()
+if __name__ == "__main__":
+    main()
