@@ -86,6 +86,14 @@ static void close_box(struct engine_box *b)
 	free(b);
 }
 
+/* After an upgrade, or with other rules, what older analyzers saw stays in force while it is read again, behind everything that people wait for. */
+static enum err_code queue_older(struct sql_tx *tx, void *arg, struct err *e)
+{
+	return sql_run(tx, NULL, e, "INSERT INTO job (kind, repo_id, digest, state, priority, attempts, run_after_ms, owner, lease_until_ms, created_ms, account, error)"
+		       " SELECT 'inspect', p.repo_id, p.digest, 0, 0, 0, 0, '', 0, ?2, '', '' FROM report p JOIN manifest m ON m.digest = p.digest WHERE p.facts_id <> ?1"
+		       " AND m.kind = 0 ON CONFLICT (kind, repo_id, digest) DO NOTHING", "zi", (const char *)arg, (int64_t)store_now_ms());
+}
+
 static enum err_code open_box(struct worker *k, struct engine_box **ret, struct err *e)
 {
 	const struct gateway_config *c = k->g->config;
@@ -106,6 +114,8 @@ static enum err_code open_box(struct worker *k, struct engine_box **ret, struct 
 	enum err_code code = arena_ok(&b->arena, "the engine's options", e);
 	if (code == OK)
 		code = scan_engine_open(&o, &b->engine, e);
+	if (code == OK)
+		code = sql_write(k->g->store.sql, queue_older, (void *)(uintptr_t)scan_engine_facts_id(b->engine), e);
 	if (code != OK) {
 		close_box(b);
 		return code;

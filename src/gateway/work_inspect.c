@@ -73,6 +73,9 @@ static enum err_code conclude_tx(struct sql_tx *tx, void *arg, struct err *e)
 	bool had = code == OK;
 	TRY(gate_judge(w->g, tx, k->set, w->generation, w->job.repo_id, w->repository, w->manifest.digest, k->r, &a, &j, e));
 	TRY(catalogue_report_put(tx, w->g->gate->rejudge, w->job.repo_id, w->manifest.digest, slice_str(w->data_id), k->r, e));
+	if (w->manifest.kind == STORE_IMAGE)
+		TRY(sql_run(tx, NULL, e, "UPDATE report SET facts_id = ?3 WHERE repo_id = ?1 AND digest = ?2", "itz", w->job.repo_id, w->manifest.digest,
+			    scan_engine_facts_id(w->engine)));
 	/* What was admitted until now was admitted by an older look: the state before this inspection counts for "withdrawn". */
 	if (had && w->had_old && (old.state == STATE_FETCHING || old.state == STATE_INSPECTING))
 		old.state = w->old.state;

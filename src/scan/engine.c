@@ -159,3 +159,5 @@ void scan_engine_close(struct scan_engine *s)
 }
 
 enum err_code scan_engine_refresh(struct scan_engine *s, bool *ret_changed, struct err *e) { return data_refresh(s->holder, ret_changed, e); }
+
+const char *scan_engine_facts_id(const struct scan_engine *s) { return s->facts_key; }

@@ -51,6 +51,9 @@ void scan_engine_close(struct scan_engine *s);	/* takes NULL */
  * began with. On an error what is in use stays. Reports say what they were judged with: advisories_digest, intel_digest. */
 [[nodiscard]] enum err_code scan_engine_refresh(struct scan_engine *s, bool *ret_changed, struct err *e);
 
+/* By what layers' facts are made (analyzers, patterns, rules, budgets): facts of another id are older ones. Lives as long as the engine. */
+const char *scan_engine_facts_id(const struct scan_engine *s);
+
 /* Called once per image, its findings complete and sorted, verdict not yet set. The report lives until it returns. */
 typedef enum err_code scan_report_fn(void *arg, struct report *r, struct err *e);
 /* ERR_DIGEST, ERR_FORMAT, ERR_NET, … : no verdict can be reached (exit 2). */
