@@ -31,6 +31,7 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS=60 (TARGET=codec_decompress: only tha
 bench: all ## measure speed and memory (see bench/README.md)
 	@packaging/deps bench
 	@PABEAN=$(abspath $(BUILD)/pabean) bench/run
+	@PABEAN=$(abspath $(BUILD)/pabean) bench/serve
 
 run: all ## start the registry, push and pull two images made on the spot; or inspect IMAGE=docker://...
 	@packaging/deps run
