@@ -96,9 +96,13 @@ struct visible { struct slice digest; uint64_t size; bool yes; };
 static enum err_code visible_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct visible *v = arg;
-	enum err_code code = store_blob_size(tx, v->digest, &v->size, e);
+	struct err why = { 0 };		/* not there is no error: nobody is to find one in *e */
+	enum err_code code = store_blob_size(tx, v->digest, &v->size, &why);
 	v->yes = code == OK;
-	return code == ERR_NOT_FOUND ? OK : code;
+	if (code == OK || code == ERR_NOT_FOUND)
+		return OK;
+	*e = why;
+	return code;
 }
 
 static enum err_code open_below(struct work *w, struct passing *p, bool stored, struct err *e)

@@ -1,4 +1,5 @@
 /* A request to its end: repetition, redirects, resumption. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "transfer.h"
@@ -106,7 +107,11 @@ static enum err_code ask(struct transfer *t, struct err *e)
 		if (!status_redirect(status) || t->q.no_redirect || !headers_get(&t->head, "Location").n)
 			return OK;
 		transfer_stop(t);
-		TRY(follow(t, hops++, e));
+		enum err_code rc = follow(t, hops++, e);
+		if (rc) {
+			e->sys = EACCES;
+			return rc;
+		}
 	}
 }
 

@@ -123,7 +123,9 @@ static void *layers_main(void *arg)
 		if (code == OK)
 			code = check_diff_id(j->img, i, &j->results[i], &j->errors[i]);
 		engine_progress(j->s, 0, 1);
-		if (code != OK) {
+		if (code == OK) {
+			j->errors[i].code = OK;	/* what was tried on the way may have left its words */
+		} else {
 			pthread_mutex_lock(&j->lock);
 			j->failed = true;
 			pthread_mutex_unlock(&j->lock);

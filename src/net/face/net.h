@@ -64,7 +64,7 @@ struct net_request {
 enum { NET_MAX_HEADERS = 256, NET_MAX_HEADER_BYTES = 64 << 10 };
 
 /* Lives as long as the stream. A status is not an error: only failing to get one is (ERR_NET, ERR_TIMEOUT, ERR_CANCELLED; ERR_AUTH: the
- * certificate is not trusted; ERR_NET with sys EACCES: a server led to an address that is refused). 429, 502, 503, 504 and broken connections are tried again first. */
+ * certificate is not trusted; ERR_NET with sys EACCES: a server led where it may not lead). 429, 502, 503, 504 and broken connections are tried again first. */
 struct net_response {
 	int status;
 	const struct net_header *headers;	/* of the final answer */
