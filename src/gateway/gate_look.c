@@ -28,9 +28,25 @@ static void worsen(struct gate_view *view, enum gate_result result, struct slice
 	view->reasons = reasons;
 }
 
-static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice digest, struct arena *a, struct gate_view *view, struct err *e)
+/* Admitted, but its content was let go (store_keep.h): fetched again where it came from upstream. */
+static enum err_code look_gone(struct gateway *g, struct slice repository, struct slice digest, struct arena *a, struct gate_view *view, struct err *e)
+{
+	struct slice rest;
+	bool reserved;
+	if (!config_upstream_of(g->config, repository, &rest, &reserved)) {
+		worsen(view, GATE_HELD, digest, SL("[{\"rule\":\"content-removed\",\"text\":\"its content was removed from the store and has to be pushed again\",\"decision\":"
+						    "\"hold\",\"findings\":[]}]"));
+		return OK;
+	}
+	worsen(view, GATE_WAIT, digest, SLICE_NULL);
+	return push_item(a, &view->missing, digest, e);
+}
+
+static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, const struct store_manifest *m, struct arena *a,
+				  struct gate_view *view, struct err *e)
 {
 	struct store_verdict v;
+	struct slice digest = m->digest;
 	enum err_code code = store_verdict_get(tx, repo_id, digest, a, &v, e);
 	if (code == ERR_NOT_FOUND) {
 		worsen(view, GATE_WAIT, digest, SLICE_NULL);
@@ -55,6 +71,8 @@ static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t 
 	}
 	if (v.expires_s && (!view->expires_s || v.expires_s < view->expires_s))
 		view->expires_s = v.expires_s;
+	if (v.state == STATE_ADMITTED && m->gone_s)
+		return look_gone(g, repository, digest, a, view, e);
 	worsen(view, v.state == STATE_ADMITTED ? GATE_YES : v.state == STATE_HELD ? GATE_HELD : GATE_REFUSED, digest, v.reasons);
 	return OK;
 }
@@ -122,7 +140,7 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 	if (code != OK)
 		return code;
 	if (m.kind != STORE_INDEX)
-		return look_verdict(g, tx, repo_id, digest, a, view, e);
+		return look_verdict(g, tx, repo_id, repository, &m, a, view, e);
 	/* An index has a verdict of its own only when a person revoked it. */
 	struct store_verdict v;
 	code = store_verdict_get(tx, repo_id, digest, a, &v, e);

@@ -20,6 +20,7 @@ struct events;		/* events.h */
 struct pulls;		/* pulls.h */
 struct audit;		/* audit.h */
 struct registry;	/* registry.h */
+struct keeping;		/* keep.h */
 
 struct gateway {
 	const struct gateway_config *config;
@@ -33,6 +34,7 @@ struct gateway {
 	struct events *events;
 	struct pulls *pulls;		/* NULL in a worker */
 	struct audit *audit;		/* NULL in a worker */
+	struct keeping *keeping;	/* NULL in a worker */
 	const char *role;		/* "serve", "worker" */
 	uint64_t started_ms;
 	struct slice public_url;	/* as configured; else how this machine itself reaches the first listener */

@@ -8,6 +8,13 @@ enum metric {
 	METRIC_BLOB_HITS,		/* blobs whose admission was remembered */
 	METRIC_BLOB_MISSES,
 	METRIC_REJUDGED,		/* verdicts judged again by newer data */
+	METRIC_GC_RUNS,			/* garbage collection on this node: runs, failed ones, what went, how long it took */
+	METRIC_GC_ERRORS,
+	METRIC_GC_BLOBS,
+	METRIC_GC_BYTES,
+	METRIC_GC_MANIFESTS,
+	METRIC_GC_UPLOADS,
+	METRIC_GC_MS,
 	METRIC_N
 };
 [[nodiscard]] enum err_code metrics_open(struct gateway *g, struct err *e);	/* g->metrics */

@@ -92,6 +92,13 @@ static void counts(struct gateway *g, struct buf *out)
 		[METRIC_BLOB_HITS] = { "blob_memory_hits_total", "Blobs whose admission was remembered." },
 		[METRIC_BLOB_MISSES] = { "blob_memory_misses_total", "Blobs whose admission was looked up." },
 		[METRIC_REJUDGED] = { "rejudged_total", "Verdicts judged again by newer data." },
+		[METRIC_GC_RUNS] = { "gc_runs_total", "Garbage collections of this node." },
+		[METRIC_GC_ERRORS] = { "gc_errors_total", "Garbage collections that failed and were tried again." },
+		[METRIC_GC_BLOBS] = { "gc_blobs_total", "Blobs that went." },
+		[METRIC_GC_BYTES] = { "gc_bytes_total", "Bytes of blobs that went." },
+		[METRIC_GC_MANIFESTS] = { "gc_manifests_total", "Manifests that left a repository because nothing kept them." },
+		[METRIC_GC_UPLOADS] = { "gc_uploads_total", "Uploads that nobody went on with." },
+		[METRIC_GC_MS] = { "gc_milliseconds_total", "Time spent in garbage collections." },
 	};
 	for (size_t i = 0; i < METRIC_N; i++)
 		one(out, t[i].name, "counter", t[i].help, get(&g->metrics->counts[i]));

@@ -208,7 +208,7 @@ static enum err_code open_all(struct server *s, const struct gateway_run *r, str
 	if (pthread_create(&s->keeper, NULL, keeper_main, s))
 		return err_set(e, ERR_NOMEM, errno, "start a thread");
 	s->keeper_runs = true;
-	return OK;
+	return keep_open(g, e);
 }
 
 static void close_all(struct server *s)
@@ -218,6 +218,7 @@ static void close_all(struct server *s)
 	if (g->httpd)
 		httpd_close(g->httpd, GRACE_MS);
 	reg_close(g);
+	keep_close(g);
 	atomic_store(&s->stop, true);
 	if (s->keeper_runs)
 		pthread_join(s->keeper, NULL);

@@ -1,6 +1,7 @@
 /* The bytes of what is inspected: hashed, and kept, on their way. */
 #include "work.h"
 #include "os.h"
+#include "store_keep.h"
 #include "upstream.h"
 #include <stdlib.h>
 
@@ -17,24 +18,16 @@ struct passing {
 	struct err failure;
 };
 
-struct kept { struct passing *p; uint64_t size; };
-
-static enum err_code keep_tx(struct sql_tx *tx, void *arg, struct err *e)
-{
-	struct kept *k = arg;
-	return store_blob_put(tx, 0, slice_str(k->p->want), k->size, SL(""), e);
-}
-
 static enum err_code finish(struct passing *p, struct err *e)
 {
-	struct kept k = { .p = p };
+	uint64_t size;
 	uint8_t raw[DIGEST_MAX_BYTES];
 	char got[136] = { 0 };
 	if (p->upload) {
 		struct blob_upload *u = p->upload;
 		p->upload = NULL;
-		TRY(blob_upload_finish(u, slice_str(p->want), NULL, &k.size, e));
-		return sql_write(p->w->g->store.sql, keep_tx, &k, e);
+		TRY(blob_upload_finish(u, slice_str(p->want), NULL, &size, e));
+		return store_blob_settle(&p->w->g->store, 0, slice_str(p->want), size, SL(""), e);
 	}
 	bool sha512 = slice_has_prefix(slice_str(p->want), SL("sha512:"));
 	digest_final(p->digest, raw);

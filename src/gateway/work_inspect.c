@@ -4,6 +4,7 @@
 #include "gate_inside.h"
 #include "oci_provider.h"
 #include "os.h"
+#include "store_keep.h"
 #include <stdio.h>
 
 enum { MOST_ROUNDS = 5 };
@@ -67,6 +68,7 @@ static enum err_code conclude_tx(struct sql_tx *tx, void *arg, struct err *e)
 	}
 	if (code != OK)
 		return code;
+	TRY(store_manifest_here(tx, w->job.repo_id, &w->manifest, e));
 	code = store_verdict_get(tx, w->job.repo_id, w->manifest.digest, &a, &old, e);
 	if (code != OK && code != ERR_NOT_FOUND)
 		return code;

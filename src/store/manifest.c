@@ -35,19 +35,34 @@ static enum err_code put_row(struct sql_tx *tx, const struct store_manifest *m, 
 	return insert_refs(tx, m, e);
 }
 
+enum { PUT_TRIES = 4 };
+
+/* Pushed once more: who pushes may see it again for a while, and its age starts anew; its blobs are here, the pusher's transaction pinned them. */
+static enum err_code touch(struct sql_tx *tx, int64_t repo_id, struct slice digest, int origin, struct slice who, int64_t now, int64_t *ret_changes, struct err *e)
+{
+	if (origin == 1)
+		return sql_run(tx, ret_changes, e, "UPDATE repo_manifest SET untagged_s = 0 WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest);
+	return sql_run(tx, ret_changes, e, "UPDATE repo_manifest SET account = CASE WHEN origin = 0 THEN ?3 ELSE account END, created_s = ?4, untagged_s = 0, gone_s = 0"
+		       " WHERE repo_id = ?1 AND digest = ?2", "itti", repo_id, digest, who, now);
+}
+
 enum err_code store_manifest_put(struct sql_tx *tx, int64_t repo_id, const struct store_manifest *m, int origin, struct slice account, bool *ret_new, struct err *e)
 {
 	int64_t changes, now = (int64_t)os_now_s();
 	struct slice who = account.p ? account : SL("");
 	TRY(put_row(tx, m, e));
-	TRY(sql_run(tx, &changes, e, "INSERT INTO repo_manifest (repo_id, digest, origin, account, created_s, pulled_s) VALUES (?1, ?2, ?3, ?4, ?5, 0)"
-		    " ON CONFLICT (repo_id, digest) DO NOTHING", "ititi", repo_id, m->digest, (int64_t)origin, who, now));
-	/* Pushed once more: who pushes may see it again for a while, and its age starts anew. */
-	if (!changes && origin == 0)
-		TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET account = ?3, created_s = ?4 WHERE repo_id = ?1 AND digest = ?2 AND origin = 0", "itti", repo_id, m->digest,
-			    who, now));
-	*ret_new = changes != 0;
-	return OK;
+	/* A row that is there is touched in any case, so that garbage collection cannot take it meanwhile; if it was quicker, the row is made anew. */
+	for (int i = 0; i < PUT_TRIES; i++) {
+		TRY(sql_run(tx, &changes, e, "INSERT INTO repo_manifest (repo_id, digest, origin, account, created_s, pulled_s) VALUES (?1, ?2, ?3, ?4, ?5, 0)"
+			    " ON CONFLICT (repo_id, digest) DO NOTHING", "ititi", repo_id, m->digest, (int64_t)origin, who, now));
+		*ret_new = changes != 0;
+		if (*ret_new)
+			return OK;
+		TRY(touch(tx, repo_id, m->digest, origin, who, now, &changes, e));
+		if (changes)
+			return OK;
+	}
+	return err_set(e, ERR_TIMEOUT, 0, "the manifest comes and goes");
 }
 
 static enum err_code read_refs(struct sql_tx *tx, struct arena *a, struct store_manifest *m, struct err *e)
@@ -74,19 +89,19 @@ enum err_code store_manifest_get(struct sql_tx *tx, int64_t repo_id, struct slic
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
 	if (with & STORE_WITH_BODY)
-		TRY(sql_query(tx, &rows, e, "SELECT m.media_type, m.kind, m.artifact_type, m.subject, m.annotations, m.body FROM manifest m"
+		TRY(sql_query(tx, &rows, e, "SELECT m.media_type, m.kind, m.artifact_type, m.subject, m.annotations, r.gone_s, m.body FROM manifest m"
 			      " JOIN repo_manifest r ON r.digest = m.digest WHERE r.repo_id = ?1 AND m.digest = ?2", "it", repo_id, digest));
 	else
-		TRY(sql_query(tx, &rows, e, "SELECT m.media_type, m.kind, m.artifact_type, m.subject, m.annotations FROM manifest m"
+		TRY(sql_query(tx, &rows, e, "SELECT m.media_type, m.kind, m.artifact_type, m.subject, m.annotations, r.gone_s FROM manifest m"
 			      " JOIN repo_manifest r ON r.digest = m.digest WHERE r.repo_id = ?1 AND m.digest = ?2", "it", repo_id, digest));
 	TRY(sql_next(rows, &row, e));
 	if (!row)
 		return err_set(e, ERR_NOT_FOUND, 0, "no such manifest in this repository");
 	struct store_manifest m = { .digest = arena_dup(a, digest), .media_type = arena_dup(a, sql_text(rows, 0)), .kind = (enum store_kind)sql_int(rows, 1),
 				    .artifact_type = arena_dup(a, sql_text(rows, 2)), .subject = arena_dup(a, sql_text(rows, 3)),
-				    .annotations = arena_dup(a, sql_text(rows, 4)), .config_type = SL("") };
+				    .annotations = arena_dup(a, sql_text(rows, 4)), .config_type = SL(""), .gone_s = (uint64_t)sql_int(rows, 5) };
 	if (with & STORE_WITH_BODY)
-		m.body = arena_dup(a, sql_bytes(rows, 5));
+		m.body = arena_dup(a, sql_bytes(rows, 6));
 	if (with & STORE_WITH_REFS)
 		TRY(read_refs(tx, a, &m, e));
 	TRY(arena_ok(a, "a manifest", e));

@@ -91,11 +91,19 @@ static const char journal[] =
 /* By which analyzers a report's facts were made: after an upgrade they are read again in the background (GATE.md 9). */
 static const char facts[] = "ALTER TABLE report ADD COLUMN facts_id TEXT NOT NULL DEFAULT '';";
 
+static const char keeping[] =
+	/* untagged_s: since when nothing keeps it; gone_s: since when its blobs need not be here (store_keep.h). 0: not. */
+	"ALTER TABLE repo_manifest ADD COLUMN untagged_s $INT NOT NULL DEFAULT 0;"
+	"ALTER TABLE repo_manifest ADD COLUMN gone_s $INT NOT NULL DEFAULT 0;"
+	"CREATE INDEX repo_manifest_untagged ON repo_manifest (untagged_s) WHERE untagged_s > 0;";
+
 const struct sql_migration store_migrations[] = {
 	{ 1, "content", content },
 	{ 2, "gate", gate },
 	{ 3, "journal", journal },
 	{ 4, "accounts", access_schema },
 	{ 5, "who made the facts", facts },
+
+	{ 6, "keeping", keeping },
 };
 const size_t store_migrations_n = ARRAY_LEN(store_migrations);

@@ -26,6 +26,7 @@ struct store_manifest {
 	enum store_kind kind;
 	struct store_ref *refs;
 	size_t n_refs, cap_refs;
+	uint64_t gone_s;		/* as store_manifest_get tells: since when its content was let go (store_keep.h); 0: it is here, or was never fetched yet */
 };
 /* body is checked against digest (empty: sha256 is computed) and against the media type it came with (empty: unknown). ERR_FORMAT: not a manifest (MANIFEST_INVALID); ERR_DIGEST: other bytes;
  * ERR_LIMIT; ERR_UNSUPPORTED: schema 1. body is borrowed, the rest is the arena's. */
