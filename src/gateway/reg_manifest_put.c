@@ -2,6 +2,7 @@
 #include "registry.h"
 #include "os.h"
 #include "oci.h"
+#include "store_keep.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,9 +50,7 @@ static enum err_code check_refs(struct sql_tx *tx, struct put *p, int64_t repo_i
 	for (size_t i = 0; i < p->n_pins; i++) {
 		const struct store_ref *r = p->pins[i];
 		uint64_t size = r->size;
-		AUTO_ARENA a = ARENA(256 << 10);
-		struct store_manifest child;
-		enum err_code code = r->kind == STORE_REF_CHILD ? store_manifest_get(tx, repo_id, r->digest, 0, &a, &child, e) : store_blob_pin(tx, r->digest, &size, e);
+		enum err_code code = r->kind == STORE_REF_CHILD ? store_manifest_pin(tx, repo_id, r->digest, e) : store_blob_pin(tx, r->digest, &size, e);
 		if (code == ERR_NOT_FOUND)
 			return no(p, 404, "MANIFEST_BLOB_UNKNOWN", e, r->kind == STORE_REF_CHILD ? "the index names a manifest that is not in this repository:" :
 				  "the manifest names a blob that was not uploaded to this repository:", r->digest);
