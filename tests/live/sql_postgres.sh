@@ -44,6 +44,13 @@ run "several processes on PostgreSQL" "$BUILD/tests/unit/test_sql_processes"
 (cd "$work" && $as "$bin/createdb" -h "$work" -U pabean accounts) >>"$work/other.log" 2>&1
 PABEAN_TEST_PG="postgresql://pabean@/accounts?host=$work" run "accounts on PostgreSQL" "$BUILD/tests/unit/test_access_database"
 
+# Garbage collection, each test on an empty database of its own.
+for t in keep keep_race; do
+	[ -x "$BUILD/tests/unit/test_store_$t" ] || { echo "skip - store/$t on PostgreSQL: not built"; continue; }
+	(cd "$work" && $as "$bin/createdb" -h "$work" -U pabean "$t") >>"$work/other.log" 2>&1
+	PABEAN_TEST_PG="postgresql://pabean@/$t?host=$work" run "garbage collection on PostgreSQL: $t" "$BUILD/tests/unit/test_store_$t"
+done
+
 # Threads write and count what they were told; the server goes away three times, once without a word.
 run "PostgreSQL restarted in the middle: set up" "$BUILD/tests/unit/test_sql_restart" setup
 timeout 50 "$BUILD/tests/unit/test_sql_restart" load "$work/stop" >"$work/load.log" 2>&1 &
