@@ -103,7 +103,6 @@ const struct sql_migration store_migrations[] = {
 	{ 3, "journal", journal },
 	{ 4, "accounts", access_schema },
 	{ 5, "who made the facts", facts },
-
 	{ 6, "keeping", keeping },
 };
 const size_t store_migrations_n = ARRAY_LEN(store_migrations);
