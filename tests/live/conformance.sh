@@ -5,6 +5,7 @@
 cache=${PABEAN_TEST_CACHE:-${HOME:-/tmp}/.cache/pabean-tests}
 real_home=${HOME:-/root}
 . "$(dirname "$0")/inc/images.sh"
+. "$here/inc/serve.sh"
 module=github.com/opencontainers/distribution-spec/conformance
 version=v0.0.0-20260831232431-97274622c111
 sum=h1:ppZPU0CrEPzyJhVggYwUIZrqh0w2lIT0esw+9ABNPA4=
@@ -40,22 +41,6 @@ if [ ! -x "$program" ]; then
 	(build) >"$work/build.log" 2>&1 || { tail -3 "$work/build.log" >&2; skip_all conformance "the programme could not be built (network, or no Go 1.24)"; }
 fi
 
-port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
-
-serve() {	# name; the configuration's section below serve: on standard input
-	mkdir -p "$work/$1"
-	{ printf 'serve:\n  listen: 127.0.0.1:%s\n  state: %s/state\n' "$port" "$work/$1"; cat; } >"$work/$1/pabean.yaml"
-	"$PABEAN" serve --config "$work/$1/pabean.yaml" >"$work/$1/log" 2>&1 &
-	server=$!
-	pids="$pids $server"
-	wait_for 20 curl -s -o "$work/null" "http://127.0.0.1:$port/v2/"
-}
-
-stop() {
-	kill "$server"
-	wait "$server" 2>/dev/null
-}
-
 run() {	# name, version, variables
 	local dir=$work/$1/$2
 	mkdir -p "$dir"
@@ -76,31 +61,27 @@ only_image_blobs() {
 	! grep 'failed test' "$1/out" | grep -Ev 'name="OCI Conformance Test/[a-z0-9-]+/pull/blob-get" error="blob get failed: unexpected status code, expected one of \[200\], received 404'
 }
 
-serve off <<-END
-	  workers: 0
-	  anonymous: [pull, push, delete]
-	  repositories: [{match: "conf/**", gate: off}]
-END
+serve_start off 'workers: 0
+anonymous: [pull, push, delete]
+repositories: [{match: "conf/**", gate: off}]'
 for v in 1.1 dev; do
 	run off $v
 	check "conformance $v, without a gate: $(sed -n 's/^ *Pass\.*: *//p' "$work/off/$v/out") pass" clean "$work/off/$v"
 done
-stop
+serve_stop off
 
 printf 'version: 1\nrules: []\n' >"$work/admit.yaml"
 printf 'users:\n  - {name: conf, hash: "%s", grants: ["conf/**:pull,push,delete"]}\n' "$(openssl passwd -6 only-for-this-test)" >"$work/accounts.yaml"
 chmod 600 "$work/accounts.yaml"
-serve enforce <<-END
-	  workers: 1
-	  pull_wait: 20s
-	  anonymous: []
-	  accounts: {file: $work/accounts.yaml}
-	  policies: {default: $work/admit.yaml}
-	  repositories: [{match: "**", gate: enforce}]
-END
+serve_start enforce "workers: 1
+pull_wait: 20s
+anonymous: []
+accounts: {file: $work/accounts.yaml}
+policies: {default: $work/admit.yaml}
+repositories: [{match: \"**\", gate: enforce}]"
 for v in 1.1 dev; do
 	run enforce $v OCI_USERNAME=conf OCI_PASSWORD=only-for-this-test
 	check "conformance $v, by an account under the gate: $(sed -n 's/^ *Pass\.*: *//p' "$work/enforce/$v/out") pass, nothing fails but blobs of images that lie" \
 		only_image_blobs "$work/enforce/$v"
 done
-stop
+serve_stop enforce
