@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "gateway.h"
 #include "inside.h"
 #include "net.h"
 #include "os.h"
@@ -33,10 +34,26 @@ static enum err_code socket_in(struct cli *c, const char *dir, const char **ret,
 	return OK;
 }
 
+/* The state directory that the server of this configuration uses; NULL: the configuration does not say. */
+static const char *configured_state(struct cli *c)
+{
+	AUTO_BUF text = BUF(4 * MIB);
+	struct gateway_config *g;
+	const char *path, *state = NULL;
+	struct err e;
+	if (cli_config_part(c, "serve", &path, &text, &e) != OK || !path || gateway_config_parse(buf_slice(&text), path, &g, &e) != OK)
+		return NULL;
+	state = arena_slice_cstr(&c->arena, gateway_config_state(g));
+	gateway_config_free(g);
+	return state;
+}
+
 static enum err_code socket_find(struct cli *c, const char **ret, struct err *e)
 {
 	static const char *const usual[] = { "pabean-data", "/var/lib/pabean" };
 	const char *given = cli_text(c, "state", NULL);
+	if (!given)
+		given = configured_state(c);
 	enum err_code code = ERR_NOT_FOUND;
 	if (given)
 		code = socket_in(c, given, ret, e);

@@ -10,7 +10,7 @@
 	  .help = "The registry to speak to, https://registry.example; default: the socket in --state" }, \
 	{ "token-file", 0, CLI_FILE, .arg = "FILE", .help = "A file that holds the token for --server (default: the variable PABEAN_TOKEN)" }, \
 	{ "state", 0, CLI_DIR, .arg = "DIR", \
-	  .help = "The state directory of the server on this machine (default ./pabean-data, then /var/lib/pabean)" }, \
+	  .help = "The state directory of the server on this machine (default: what the configuration says under serve:, ./pabean-data, /var/lib/pabean)" }, \
 	{ "server-ca", 0, CLI_FILE, .arg = "FILE", .help = "Certificates to trust for --server beside the system's, PEM" }
 
 struct serve_client;

@@ -1,5 +1,6 @@
 /* Judging one manifest again, on the spot, from what is stored. */
 #include "gate_inside.h"
+#include "metrics.h"
 #include "catalogue.h"
 #include "os.h"
 #include "report_store.h"
@@ -101,8 +102,10 @@ enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice 
 		if (code != OK)
 			return code;
 		*ret_queued = k.queued;
-		if (!k.lost)
+		if (!k.lost) {
+			metrics_count(g, METRIC_REJUDGED, 1);
 			return OK;
+		}
 		TRY(gate_refresh(g, false, e));
 	}
 	return err_set(e, ERR_TIMEOUT, 0, "the verdict kept changing while it was judged");

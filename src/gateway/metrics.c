@@ -6,7 +6,8 @@ const char *const metric_handlers[METRIC_HANDLERS + 1] = {
 	"manifest.get", "blob.get", "manifest.put", "manifest.delete", "blob.delete", "upload.post", "upload.patch", "upload.put", "upload.get", "upload.delete", "tags",
 	"referrers", "catalog", "token", "base", "api", "api.read", "api.decide", "api.events", "api.accounts", "metrics", "health", "other",
 };
-const char *const metric_outcomes[METRIC_OUTCOMES + 1] = { "admitted", "refused", "held", "waiting", "busy", "stale", "warned" };
+const char *const metric_outcomes[METRIC_OUTCOMES + 1] = { "admitted", "refused", "held", "waiting", "busy", "stale", "absent", "pushed", "deleted", "denied", "unauthorized",
+							     "failed" };
 const double metric_bounds_s[METRIC_BUCKETS] = { 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60 };
 
 static size_t index_of(const char *const *names, const char *name, size_t other)

@@ -1,7 +1,7 @@
 #pragma once
 #include "metrics.h"
 
-enum { METRIC_BUCKETS = 12, METRIC_HANDLERS = 32, METRIC_OUTCOMES = 7, METRIC_CLASSES = 6 };
+enum { METRIC_BUCKETS = 12, METRIC_HANDLERS = 32, METRIC_OUTCOMES = 12, METRIC_CLASSES = 6 };
 extern const char *const metric_handlers[METRIC_HANDLERS + 1], *const metric_outcomes[METRIC_OUTCOMES + 1];
 extern const double metric_bounds_s[METRIC_BUCKETS];
 

@@ -1,5 +1,6 @@
 /* GET, HEAD of blobs. */
 #include "registry.h"
+#include "metrics.h"
 #include "oci.h"
 #include "os.h"
 #include <unistd.h>
@@ -162,6 +163,7 @@ void reg_blob_get(struct call *c)
 		return;
 	}
 	bool known = !(is_head(c) && may_push(c)) && gate_blob_known(c, c->reference, &size);
+	metrics_count(c->g, known ? METRIC_BLOB_HITS : METRIC_BLOB_MISSES, 1);
 	if (known && (is_head(c) || (fd = mem_fd_get(c->g->registry->fds, c->reference)) >= 0)) {
 		c->outcome = "admitted";
 		reg_digest_headers(c, c->reference);

@@ -1,4 +1,5 @@
 /* Tags: what upstream says now, at most tag_ttl old. */
+#include "metrics.h"
 #include "gate.h"
 #include "oci.h"
 #include "upstream_inside.h"
@@ -229,6 +230,7 @@ enum err_code upstream_tag_check(const struct upstream_place *p, struct slice ta
 	if (!store_tag_valid(tag))
 		return err_set(e, ERR_NOT_FOUND, 0, "this is no tag");
 	TRY(read_state(&s, e));
+	metrics_count(p->g, fresh(&s) ? METRIC_TAG_HITS : METRIC_TAG_MISSES, 1);
 	if (fresh(&s)) {
 		say(ret_warning, &s);
 		return OK;
