@@ -122,6 +122,8 @@ static void *layers_main(void *arg)
 		enum err_code code = inspect_one(j, i, &j->errors[i]);
 		if (code == OK)
 			code = check_diff_id(j->img, i, &j->results[i], &j->errors[i]);
+		/* Something below may have tried and gone on: only the returned code says how it ended. */
+		j->errors[i].code = code;
 		engine_progress(j->s, 0, 1);
 		if (code == OK) {
 			j->errors[i].code = OK;	/* what was tried on the way may have left its words */

@@ -7,6 +7,7 @@ work=$(mktemp -d)
 pids=
 finish() {
 	for p in $pids; do kill "$p" 2>/dev/null; done
+	for p in $pids; do wait "$p" 2>/dev/null; done
 	command -v cleanup >/dev/null && cleanup
 	rm -rf "$work"
 }
