@@ -100,7 +100,8 @@ enum err_code pulls_flush(struct gateway *g, struct pulls *p, struct err *e)
 	if (p->n) {
 		p->items = fresh;
 		p->n = 0;
-		memset(p->slots, 0, sizeof(p->slots));
+		for (size_t i = 0; i < ARRAY_LEN(p->slots); i++)
+			p->slots[i] = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
 	if (!f.n) {
