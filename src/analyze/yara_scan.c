@@ -68,7 +68,7 @@ static void put_meta(struct buf *out, YR_META *m)
 }
 
 /* The match that stands first in the file, of all strings. libyara lays its matches out without alignment. */
-[[gnu::no_sanitize("alignment")]] static void first_match(YR_SCAN_CONTEXT *ctx, YR_RULE *rule, const struct file_view *f, struct fact_yara *fact)
+__attribute__((no_sanitize("alignment"))) static void first_match(YR_SCAN_CONTEXT *ctx, YR_RULE *rule, const struct file_view *f, struct fact_yara *fact)
 {
 	YR_STRING *s;
 	YR_MATCH *m;

@@ -69,5 +69,5 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_cmd_request = {
 	"request", run, "[IMAGE]", "Ask approvers to look at a refused or held image; without IMAGE: what was asked", .max_args = 1, .options = options,
-	.details = "  pabean request docker.io/someone/tool:1 --reason 'needed for the migration, see case 12'\n  pabean request\n  pabean approve … | pabean request --decline 3\n",
+	.details = "  pabean request docker.io/someone/tool:1 --reason 'see case 12'\n  pabean request\n  pabean approve … | pabean request --decline 3\n",
 };

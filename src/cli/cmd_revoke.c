@@ -40,5 +40,5 @@ static const struct cli_option options[] = {
 const struct cli_command cli_cmd_revoke = {
 	"revoke", run, "IMAGE", "Refuse an image from now on, whatever its findings say; or end an earlier decision", .max_args = 1, .options = options,
 	.details = "A revocation beats approvals and waivers. New pulls are refused at once; transfers that run may end.\n\n"
-		   "  pabean revoke docker.io/library/nginx:1.27 --reason 'incident 12' --repositories '**'\n  pabean revoke --decision 7 --reason 'incident closed'\n",
+		   "  pabean revoke team/app:1.4 --reason 'incident 12' --repositories '**'\n  pabean revoke --decision 7 --reason 'incident closed'\n",
 };

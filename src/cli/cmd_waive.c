@@ -29,5 +29,5 @@ static const struct cli_option options[] = {
 const struct cli_command cli_cmd_waive = {
 	"waive", run, "[IMAGE]", "Accept a finding, or a package's findings, until a date", .max_args = 1, .options = options,
 	.details = "Everything it touches is judged again at once. Waivers that should last belong into the policy file (docs/policy.md).\n\n"
-		   "  pabean waive --finding CVE-2024-12345 --package libxml2 --repositories 'team/**' --reason 'parser not reachable' --until 60d\n",
+		   "  pabean waive --finding CVE-2024-12345 --repositories 'team/**' \\\n    --reason 'parser not reachable' --until 60d\n",
 };
