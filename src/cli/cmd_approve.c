@@ -14,9 +14,5 @@ static const struct cli_option options[] = {
 const struct cli_command cli_cmd_approve = {
 	"approve", run, "IMAGE", "Admit an image although it is refused or held, until a date", .min_args = 1, .max_args = 1, .options = options,
 	.details = "Covers this digest with the findings it has now: a new finding that refuses ends the approval. Also overrides an upstream's cool-down. `pabean revoke` beats it.\n\n"
-<<<<<<< HEAD
 		   "  pabean approve team/app:1.4 --reason 'case 4711, accepted' --until 30d\n",
-=======
-		   "  pabean approve team/app:1.4 --reason 'see case 4711' --until 30d\n",
->>>>>>> 429f24d (Examples fit a terminal's line; an attribute that clang 14 knows, too)
 };
