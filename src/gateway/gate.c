@@ -52,15 +52,6 @@ static enum err_code look_tx(struct sql_tx *tx, void *arg, struct err *e)
 
 /* --- Starting an inspection ------------------------------------------------------------------------------------------------ */
 
-static enum err_code start_one(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, int priority, bool again, struct err *e)
-{
-	struct store_verdict v = { .repo_id = repo_id, .digest = digest, .state = STATE_FETCHING, .reasons = SL("[]"), .policy_digest = SL("") };
-	TRY(sql_run(tx, NULL, e, "INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s, decision_id, attempts, seq)"
-		    " VALUES (?1, ?2, ?3, 0, '', '[]', 0, ?4, 0, 0, 1) ON CONFLICT (repo_id, digest) DO NOTHING", "itii", repo_id, digest, (int64_t)v.state,
-		    (int64_t)os_now_s()));
-	return store_job_put(tx, "inspect", repo_id, digest, priority, account, again, e);
-}
-
 /* One account, or all the anonymous, cannot fill the queue for everybody (GATE.md 21). */
 static enum err_code too_many(struct sql_tx *tx, struct look *k, struct err *e)
 {
@@ -81,7 +72,7 @@ static enum err_code start_tx(struct sql_tx *tx, void *arg, struct err *e)
 	if (k->crowded)
 		return OK;
 	for (size_t i = 0; i < k->start->n; i++)
-		TRY(start_one(tx, k->repo_id, k->start->items[i], k->c ? slice_str(k->c->who.name) : SL(""), 10, false, e));
+		TRY(gate_start(tx, k->repo_id, k->start->items[i], k->c ? slice_str(k->c->who.name) : SL(""), 10, false, e));
 	return sql_announce(tx, e);
 }
 
@@ -283,97 +274,6 @@ enum err_code gate_tag(struct call *c, struct slice tag, struct slice *ret_diges
 		sentence(last.warning, sizeof(last.warning), "this is the last admitted image of the tag; the newer %.19s is %.380s", (const char *)k.t.pushed_digest.p, a.text);
 	*ret = last;
 	return OK;
-}
-
-/* --- Putting --------------------------------------------------------------------------------------------------------------------- */
-
-enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_put *put, struct err *e)
-{
-	const struct config_repository *rule = config_repository_for(g->config, put->repository);
-	AUTO_BUF body = BUF(4096);
-	int64_t seq = 0;
-	bool changed;
-	if (put->tag.n)
-		TRY(store_tag_push(tx, put->repo_id, put->tag, put->digest, put->from_upstream ? 1 : 0, put->account, &seq, e));
-	if (put->kind != STORE_INDEX && rule->gate != GATE_OFF)
-		TRY(start_one(tx, put->repo_id, put->digest, put->account, 5, false, e));
-	if (rule->gate == GATE_ENFORCE)
-		TRY(gate_promote(g, tx, put->repo_id, put->repository, put->digest, 0, e));
-	else if (put->tag.n)
-		TRY(store_tag_serve(tx, put->repo_id, put->tag, put->digest, seq, &changed, e));
-	if (!put->from_upstream) {
-		buf_puts(&body, "{\"tag\":\"");
-		text_json_escape(&body, put->tag);
-		buf_puts(&body, "\",\"account\":\"");
-		text_json_escape(&body, put->account);
-		buf_puts(&body, "\"}");
-		TRY(buf_ok(&body, "an event", e));
-		TRY(event_put(g, tx, "manifest.pushed", put->repository, put->digest, buf_slice(&body), e));
-	}
-	return sql_announce(tx, e);
-}
-
-/* --- Waiting --------------------------------------------------------------------------------------------------------------------- */
-
-struct gate_sleep { struct call *c; http_fn *fn; void *arg; };
-
-void gate_forget(struct call *c)
-{
-	struct gate *gate = c->g->gate;
-	pthread_mutex_lock(&gate->wait_lock);
-	for (size_t i = 0; i < gate->n_waiters; i++) {
-		if (gate->waiters[i] == c) {
-			gate->waiters[i] = gate->waiters[--gate->n_waiters];
-			break;
-		}
-	}
-	pthread_mutex_unlock(&gate->wait_lock);
-}
-
-static void awake(struct http_request *r, void *arg)
-{
-	struct gate_sleep *s = arg;
-	gate_forget(s->c);
-	s->fn(r, s->arg);
-}
-
-bool gate_wait(struct call *c, uint64_t seen_changes, uint64_t deadline_ms, http_fn *fn, void *arg)
-{
-	struct gate *gate = c->g->gate;
-	struct gate_sleep *s = arena_new(http_arena(c->r), struct gate_sleep);
-	unsigned most = c->g->config->max_waiters ? MIN(c->g->config->max_waiters, (unsigned)GATE_MOST_WAITERS) : GATE_MOST_WAITERS;
-	if (!s)
-		return false;
-	*s = (struct gate_sleep){ c, fn, arg };
-	pthread_mutex_lock(&gate->wait_lock);
-	bool room = gate->n_waiters < most;
-	if (room)
-		gate->waiters[gate->n_waiters++] = c;
-	pthread_mutex_unlock(&gate->wait_lock);
-	if (!room)
-		return false;
-	/* What changed between the look and this moment is not lost. */
-	if (atomic_load(&c->g->changes) != seen_changes)
-		http_wake(c->r);
-	http_wait(c->r, deadline_ms, awake, s);
-	return true;
-}
-
-void gate_changed(struct gateway *g)
-{
-	struct gate *gate = g->gate;
-	pthread_mutex_lock(&gate->wait_lock);
-	for (size_t i = 0; i < gate->n_waiters; i++)
-		http_wake(gate->waiters[i]->r);
-	pthread_mutex_unlock(&gate->wait_lock);
-}
-
-uint64_t gate_waiting(struct gateway *g)
-{
-	pthread_mutex_lock(&g->gate->wait_lock);
-	uint64_t n = g->gate->n_waiters;
-	pthread_mutex_unlock(&g->gate->wait_lock);
-	return n;
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------------------------ */
