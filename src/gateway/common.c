@@ -35,7 +35,7 @@ static struct slice public_url(struct gateway *g)
 
 static const char *text(struct gateway *g, struct slice s) { return s.n ? arena_slice_cstr(&g->arena, s) : NULL; }
 
-static enum err_code open_store(struct gateway *g, struct err *e)
+enum err_code gateway_open_store(struct gateway *g, struct err *e)
 {
 	const struct gateway_config *c = g->config;
 	struct blob_s3_options s3 = { .endpoint = text(g, c->s3_endpoint), .bucket = text(g, c->s3_bucket), .region = text(g, c->s3_region),
@@ -84,7 +84,7 @@ enum err_code gateway_open_common(struct gateway *g, const struct gateway_run *r
 	g->arena = ARENA(4 * MIB);
 	name_node(g, role);
 	g->public_url = public_url(g);
-	TRY(open_store(g, e));
+	TRY(gateway_open_store(g, e));
 	TRY(sql_write(g->store.sql, alone_tx, g, e));
 	TRY(gateway_node_beat(g, e));
 	TRY(upstreams_open(g, e));

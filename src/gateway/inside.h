@@ -53,6 +53,8 @@ struct gateway {
 /* What server and workers open alike: records, blobs, the gate, upstreams, the log. */
 [[nodiscard]] enum err_code gateway_open_common(struct gateway *g, const struct gateway_run *r, const char *role, struct err *e);
 void gateway_close_common(struct gateway *g);
+/* Only records and blobs: g->config and g->arena are set. */
+[[nodiscard]] enum err_code gateway_open_store(struct gateway *g, struct err *e);
 /* Tells the others that this process lives (table node); every few seconds. */
 [[nodiscard]] enum err_code gateway_node_beat(struct gateway *g, struct err *e);
 

@@ -206,6 +206,6 @@ enum err_code store_blob_lost(struct sql_tx *tx, struct slice digest, struct err
 	TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = ?2 WHERE gone_s = 0 AND digest IN (SELECT digest FROM manifest_ref WHERE child = ?1 AND kind < 2)", "ti",
 		    digest, (int64_t)os_now_s()));
 	TRY(sql_run(tx, NULL, e, "DELETE FROM repo_blob WHERE digest = ?1", "t", digest));
-	TRY(sql_run(tx, NULL, e, "DELETE FROM blob WHERE digest = ?1", "t", digest));
+	TRY(sql_run(tx, NULL, e, "UPDATE blob SET state = 1 WHERE digest = ?1", "t", digest));
 	return sql_announce(tx, e);
 }

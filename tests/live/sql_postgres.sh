@@ -45,7 +45,7 @@ run "several processes on PostgreSQL" "$BUILD/tests/unit/test_sql_processes"
 PABEAN_TEST_PG="postgresql://pabean@/accounts?host=$work" run "accounts on PostgreSQL" "$BUILD/tests/unit/test_access_database"
 
 # Garbage collection, each test on an empty database of its own.
-for t in keep keep_race; do
+for t in check keep keep_race; do
 	[ -x "$BUILD/tests/unit/test_store_$t" ] || { echo "skip - store/$t on PostgreSQL: not built"; continue; }
 	(cd "$work" && $as "$bin/createdb" -h "$work" -U pabean "$t") >>"$work/other.log" 2>&1
 	PABEAN_TEST_PG="postgresql://pabean@/$t?host=$work" run "garbage collection on PostgreSQL: $t" "$BUILD/tests/unit/test_store_$t"

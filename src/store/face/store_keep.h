@@ -48,5 +48,5 @@ enum { STORE_KEEP_LEASE_MS = 180000, STORE_KEEP_FRESH_MS = 30000 };
 [[nodiscard]] enum err_code store_manifest_pin(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct err *e);
 /* All bytes that the manifest names are visible, are pinned, and count as here. ERR_CANCELLED: some are not. */
 [[nodiscard]] enum err_code store_manifest_here(struct sql_tx *tx, int64_t repo_id, const struct store_manifest *m, struct err *e);
-/* Of all repositories: what names this blob has lost its content. */
+/* The blob is going, and whatever names it, in all repositories, has lost its content. The caller takes the bytes and then the row away; if not, garbage collection does. */
 [[nodiscard]] enum err_code store_blob_lost(struct sql_tx *tx, struct slice digest, struct err *e);

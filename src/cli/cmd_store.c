@@ -1,0 +1,164 @@
+/* The state as a whole. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "gateway_store.h"
+#include "inside.h"
+#include "os.h"
+#include "serve_setup.h"
+
+struct report {
+	struct cli *c;
+	struct buf out;
+	bool json, terminal, drawn;
+	size_t lines;
+	uint64_t last_ns;
+};
+
+static const char *const formats[] = { "table", "json", NULL };
+
+static void clear(struct report *r)
+{
+	if (r->drawn)
+		fputs("\r\x1b[K", stderr);
+	r->drawn = false;
+}
+
+/* --- check ----------------------------------------------------------------------------------------------------------------------- */
+
+static void json_text(struct buf *b, const char *key, struct slice value)
+{
+	buf_printf(b, ",\"%s\":\"", key);
+	text_json_escape(b, value);
+	buf_putc(b, '"');
+}
+
+static void on_problem(void *arg, const struct store_problem *p)
+{
+	struct report *r = arg;
+	char shown[600];
+	clear(r);
+	if (r->json) {
+		buf_printf(&r->out, "%s\n    {\"kind\":\"%s\",\"note\":%s,\"repaired\":%s", r->lines ? "," : "", p->kind, p->note ? "true" : "false", p->repaired ? "true" : "false");
+		json_text(&r->out, "repository", p->repository);
+		json_text(&r->out, "subject", p->subject);
+		json_text(&r->out, "text", slice_str(p->text));
+		buf_puts(&r->out, "}");
+	} else {
+		buf_printf(&r->out, "%s  %-16s %s%s%s: %s\n", p->note ? "note    " : p->repaired ? "repaired" : "PROBLEM ", p->kind,
+			   p->repository.n ? text_escape_to(shown, sizeof(shown), p->repository) : "", p->repository.n ? " " : "",
+			   text_escape_to(shown + 300, sizeof(shown) - 300, p->subject), p->text);
+	}
+	r->lines++;
+}
+
+static void on_progress(void *arg, uint64_t bytes, uint64_t total)
+{
+	struct report *r = arg;
+	char a[24], b[24];
+	uint64_t now = os_monotonic_ns();
+	if (!r->terminal || now - r->last_ns < 100000000)
+		return;
+	r->last_ns = now;
+	r->drawn = true;
+	fprintf(stderr, "\rreading blobs: %s of %s, %llu %%\x1b[K", text_format_size(a, sizeof(a), bytes), text_format_size(b, sizeof(b), total),
+		(unsigned long long)(total ? bytes * 100 / total : 100));
+}
+
+static void summary(struct report *r, const struct store_check_counts *n)
+{
+	char size[24];
+	if (r->json)
+		buf_printf(&r->out, "%s],\n  \"blobs\":%llu,\"bytes\":%llu,\"manifests\":%llu,\"tags\":%llu,\"reports\":%llu,\"problems\":%llu,\"repaired\":%llu,\"notes\":%llu\n}\n",
+			   r->lines ? "\n  " : "", (unsigned long long)n->blobs, (unsigned long long)n->bytes, (unsigned long long)n->manifests, (unsigned long long)n->tags,
+			   (unsigned long long)n->reports, (unsigned long long)n->problems, (unsigned long long)n->repaired, (unsigned long long)n->notes);
+	else
+		buf_printf(&r->out, "%llu blobs (%s), %llu manifests, %llu tags, %llu reports: %llu problems%s\n", (unsigned long long)n->blobs,
+			   text_format_size(size, sizeof(size), n->bytes), (unsigned long long)n->manifests, (unsigned long long)n->tags, (unsigned long long)n->reports,
+			   (unsigned long long)n->problems, n->repaired ? ", repaired" : n->problems ? "; pabean store check --repair" : "");
+}
+
+static int check(struct cli *c)
+{
+	struct serve_setup s;
+	struct store_check_counts n;
+	struct err e;
+	struct report r = { .c = c, .out = BUF(16 * MIB), .json = !strcmp(cli_text(c, "format", "table"), "json"),
+			    .terminal = isatty(STDERR_FILENO) && !cli_flag(c, "quiet", false) };
+	if (serve_setup_open(c, &s, &e) != OK)
+		return cli_fail_err(&e);
+	struct store_check_options o = { .repair = cli_flag(c, "repair", false), .quick = cli_flag(c, "quick", false), .problem = on_problem, .progress = on_progress, .arg = &r };
+	if (r.json)
+		buf_puts(&r.out, "{\n  \"found\":[");
+	enum err_code code = gateway_store_check(&s.run, &o, &n, &e);
+	clear(&r);
+	int status = n.problems > n.repaired ? CLI_REFUSED : CLI_OK;
+	if (code == OK)
+		summary(&r, &n);
+	if (code == OK || !r.json)
+		status = MAX(status, cli_print_buf(&r.out));
+	if (code != OK)
+		status = cli_fail_err(&e);
+	buf_free(&r.out);
+	serve_setup_close(&s);
+	return status;
+}
+
+/* --- gc ---------------------------------------------------------------------------------------------------------------------------- */
+
+static int gc(struct cli *c)
+{
+	struct serve_setup s;
+	struct store_keep_counts n;
+	struct err e;
+	char size[24];
+	AUTO_BUF out = BUF(KIB);
+	bool dry = cli_flag(c, "dry-run", false);
+	if (serve_setup_open(c, &s, &e) != OK)
+		return cli_fail_err(&e);
+	enum err_code code = gateway_store_gc(&s.run, dry, &n, &e);
+	serve_setup_close(&s);
+	if (code != OK)
+		return cli_fail_err(&e);
+	if (!strcmp(cli_text(c, "format", "table"), "json"))
+		buf_printf(&out, "{\"dry_run\":%s,\"tags\":%llu,\"manifests\":%llu,\"contents\":%llu,\"blobs\":%llu,\"bytes\":%llu,\"uploads\":%llu}\n", dry ? "true" : "false",
+			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents, (unsigned long long)n.blobs, (unsigned long long)n.bytes,
+			   (unsigned long long)n.uploads);
+	else
+		buf_printf(&out, "%s: %llu tags, %llu manifests that nothing kept, the content of %llu more, %llu blobs (%s), %llu uploads\n", dry ? "would go" : "gone",
+			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents, (unsigned long long)n.blobs,
+			   text_format_size(size, sizeof(size), n.bytes), (unsigned long long)n.uploads);
+	return cli_print_buf(&out);
+}
+
+#define FORMAT_OPTION { "format", 'f', CLI_CHOICE, .arg = "FORMAT", .help = "table (default) or json", .choices = formats }
+
+static const struct cli_option check_options[] = {
+	{ "repair", 0, CLI_FLAG, .group = "Options", .help = "Put broken blobs aside, inspect again what cannot be trusted, cut off what points nowhere" },
+	{ "quick", 0, CLI_FLAG, .help = "Compare sizes only; do not read the blobs" },
+	FORMAT_OPTION,
+	SERVE_SETUP_OPTIONS,
+	{ 0 },
+};
+static const struct cli_option gc_options[] = {
+	{ "dry-run", 0, CLI_FLAG, .group = "Options", .help = "Only say what would go now" },
+	FORMAT_OPTION,
+	SERVE_SETUP_OPTIONS,
+	{ 0 },
+};
+
+static const struct cli_command check_command = {
+	"check", check, .help = "Verify blobs, manifests, tags, verdicts and uploads", .options = check_options, .own_part = true,
+	.details = "Reads every blob and compares it with its digest, and every record with what it speaks of; works on a stopped registry and beside a running one. Ends with 0 "
+		   "when all is well or was repaired, 1 when there are problems. Broken blobs are moved to the quarantine directory of the store; images that need them are fetched "
+		   "again from upstream, or held until they are pushed again.\n",
+};
+static const struct cli_command gc_command = {
+	"gc", gc, .help = "Collect garbage now", .options = gc_options, .own_part = true,
+	.details = "The server does this by itself every gc_every (docs/operations.md says what goes when); this does it once, also without a server.\n",
+};
+
+const struct cli_command cli_cmd_store = {
+	"store", .help = "Check what a registry holds, collect garbage, carry images over",
+	.sub = (const struct cli_command *const[]){ &check_command, &gc_command, NULL },
+};
