@@ -82,7 +82,7 @@ static void send_head(int fd, const char *method, const char *path, size_t lengt
 	bool bearer = strcmp(token, "-") != 0;
 	if (body)
 		snprintf(extra, sizeof(extra), "Content-Length: %zu\r\nContent-Type: application/octet-stream\r\n", length);
-	int n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s%s%s\r\n", method, path, host, bearer ? "Authorization: Bearer " : "",
+	int n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: application/vnd.oci.image.manifest.v1+json\r\n%s%s%s%s\r\n", method, path, host, bearer ? "Authorization: Bearer " : "",
 			 bearer ? token : "", bearer ? "\r\n" : "", extra);
 	send_all(fd, head, (size_t)n);
 }
