@@ -1,8 +1,9 @@
-/* Uploads: POST, PATCH, PUT, GET, DELETE. Bytes are hashed and written as they come: on the event thread for a directory, on a pool thread for a store behind the network. */
+/* Uploads: POST, PATCH, PUT, GET, DELETE. Bytes are hashed and written as they come: on the event thread when they are few and for a directory,
+ * else on a pool thread. */
 #include "registry.h"
 #include "oci.h"
 
-enum { CHUNK_MIN_SHARED = 5 << 20 };
+enum { CHUNK_MIN_SHARED = 5 << 20, LARGE_BODY = 4 << 20 };
 
 struct upload {
 	struct call *c;
@@ -156,7 +157,11 @@ static void take_bytes(struct upload *u)
 			session_release(c, u->s);
 		return;
 	}
-	http_take_body(c->r, most - MIN(u->start, most), blob_is_shared(c->g->store.blobs), sink, body_done, u);
+	/* A small body is written where it came in; a large one by a pool thread: while that hashes and writes (and perhaps waits for the disk), the event thread takes
+	 * in more, and other connections are not kept waiting. */
+	uint64_t length;
+	bool large = !http_body_length(c->r, &length) || length >= LARGE_BODY;
+	http_take_body(c->r, most - MIN(u->start, most), large || blob_is_shared(c->g->store.blobs), sink, body_done, u);
 }
 
 static void take_later(struct http_request *r, void *arg)

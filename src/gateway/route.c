@@ -296,8 +296,10 @@ void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_ou
 	if (g->pulls && status == 200 && c->digest.n && !strcmp(c->handler, "manifest.get") && slice_eqs(http_method(r), "GET"))
 		pulls_note(g->pulls, c->repository, c->digest, c->who.name, call_peer_text(c, peer));
 	/* What goes well and often is counted, not logged. */
-	bool quiet = status < 400 && slice_eqs(http_method(r), "GET") && elapsed_ns < 1000000000u && complete;
-	gateway_log(g, status >= 500 ? LOG_ERROR : quiet ? LOG_DEBUG : LOG_INFO, "request", "zzztztzizizizzztztzzzz", "id", http_id(r), "method", http_method(r), "path",
+	bool reads = slice_eqs(http_method(r), "GET") || slice_eqs(http_method(r), "HEAD");
+	if (status < 400 && reads && elapsed_ns < 1000000000u && complete)
+		return;
+	gateway_log(g, status >= 500 ? LOG_ERROR : LOG_INFO, "request", "zzztztzizizizzztztzzzz", "id", http_id(r), "method", http_method(r), "path",
 		    http_path(r), "status", (int64_t)status, "bytes", (int64_t)bytes_out, "us", (int64_t)(elapsed_ns / 1000), "from", call_peer_text(c, peer), "account",
 		    slice_str(c->who.name), "repository", c->repository, "outcome", c->outcome ? c->outcome : "", "complete", complete ? "yes" : "no");
 }
