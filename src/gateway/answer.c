@@ -5,9 +5,10 @@
 
 enum { MOST_MESSAGE = 1024, MOST_ANSWER = 8 << 10 };
 
+[[gnu::format(printf, 6, 0)]]
 static void answer_json(struct call *c, int status, const char *before, const char *code, const char *after, const char *fmt, va_list ap)
 {
-	AUTO_BUF message = BUF(MOST_MESSAGE), body = BUF(MOST_ANSWER);
+	AUTO_BUF body = BUF(MOST_ANSWER);
 	char text[MOST_MESSAGE];
 	vsnprintf(text, sizeof(text), fmt, ap);
 	buf_puts(&body, before);

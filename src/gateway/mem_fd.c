@@ -53,12 +53,13 @@ static void replace(struct mem_fd *m, struct slice digest, int fd)
 {
 	struct open_blob *b = place_of(m, digest);
 	pthread_mutex_lock(&m->lock);
-	AUTO_FD old = b->fd;
+	int old = b->fd;
 	b->fd = fd;
 	memcpy(b->digest, digest.p, digest.n);
 	b->digest[digest.n] = 0;
 	b->until_ns = os_monotonic_ns() + KEEP_S * UINT64_C(1000000000);
 	pthread_mutex_unlock(&m->lock);
+	fd_close(&old);
 }
 
 void mem_fd_put(struct mem_fd *m, struct slice digest, int fd)
