@@ -39,7 +39,7 @@ struct server {
 static enum err_code config_file(const struct gateway_config *c, int *ret_fd, struct err *e)
 {
 	AUTO_BUF text = BUF(4 * MIB);
-	TRY(gateway_config_print(c, &text, e));
+	TRY(gateway_config_whole(c, &text, e));
 	AUTO_FD fd = memfd_create("pabean-serve.yaml", MFD_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, ERR_IO, errno, "make a file in memory");
