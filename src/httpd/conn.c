@@ -78,6 +78,7 @@ static void conn_started(struct listener *l, struct MHD_Connection *m, void **co
 	c->l = l;
 	c->m = m;
 	atomic_init(&c->refs, 1);
+	c->since_ns = os_monotonic_ns();	/* its idle time begins now, not with the machine */
 	c->fd = httpd_mhd.MHD_get_connection_info(m, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	const union MHD_ConnectionInfo *i = httpd_mhd.MHD_get_connection_info(m, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	if (i && i->client_addr && !l->is_unix)

@@ -40,9 +40,12 @@ static void restart(struct conn *c, uint64_t now, uint64_t bytes)
 	c->receiving = false;
 }
 
+/* A connection may be younger than the moment the sweep began at: that is no time, not an age. */
+static uint64_t since_ms(uint64_t now, uint64_t then) { return now > then ? (now - then) / 1000000 : 0; }
+
 static bool below_rate(const struct httpd *h, const struct conn *c, uint64_t now, uint64_t bytes)
 {
-	return (bytes - c->since_bytes) * 1000 < h->o.min_bytes_s * ((now - c->since_ns) / 1000000);
+	return (bytes - c->since_bytes) * 1000 < h->o.min_bytes_s * since_ms(now, c->since_ns);
 }
 
 /* Between requests: idle until the first byte, then a head is coming in. */
@@ -54,8 +57,8 @@ static bool idle_too_slow(const struct httpd *h, struct conn *c, uint64_t now, c
 	}
 	c->last_bytes = p->in;
 	if (!c->receiving)
-		return now - c->since_ns > h->o.idle_ms * 1000000;
-	return now - c->since_ns > h->o.grace_ms * 1000000 && below_rate(h, c, now, p->in);
+		return since_ms(now, c->since_ns) > h->o.idle_ms;
+	return since_ms(now, c->since_ns) > h->o.grace_ms && below_rate(h, c, now, p->in);
 }
 
 /* libmicrohttpd takes a short read for "nothing more", so a close that came with the last bytes is not seen by its edge-triggered loop. */
@@ -84,7 +87,7 @@ static bool too_slow(const struct httpd *h, struct conn *c, uint64_t now)
 		restart(c, now, bytes);
 		return false;
 	}
-	if (now - c->since_ns <= h->o.grace_ms * 1000000)
+	if (since_ms(now, c->since_ns) <= h->o.grace_ms)
 		return false;
 	if (below_rate(h, c, now, bytes))
 		return true;

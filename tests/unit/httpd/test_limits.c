@@ -129,6 +129,24 @@ static void slow_clients(void **state)
 	world_end(w, 2000);
 }
 
+/* A client that has just connected and says nothing yet is not idle for long, whenever the watch comes by. */
+static void fresh_connections(void **state)
+{
+	(void)state;
+	struct world *w = world_new();
+	struct answer_seen *a = calloc(1, sizeof(*a));
+	server_open(w, (struct httpd_options){ .grace_ms = 80, .idle_ms = 20000 }, &ops);
+	for (int i = 0; i < 10; i++) {	/* the watch looks every 20 ms */
+		int fd = dial(w);
+		usleep(45000);
+		say(fd, GET("/"));
+		assert_int_equal(hear(fd, a, false), 200);
+		close(fd);
+	}
+	free(a);
+	world_end(w, 2000);
+}
+
 static void connection_limits(void **state)
 {
 	(void)state;
@@ -282,7 +300,7 @@ static void bad_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(slow_clients), cmocka_unit_test(connection_limits), cmocka_unit_test(full_queue),
+		cmocka_unit_test(slow_clients), cmocka_unit_test(fresh_connections), cmocka_unit_test(connection_limits), cmocka_unit_test(full_queue),
 		cmocka_unit_test(stops), cmocka_unit_test(unix_socket), cmocka_unit_test(bad_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
