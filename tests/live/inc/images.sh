@@ -35,7 +35,7 @@ check() {	# name, command...
 		echo "ok - $name"
 	else
 		echo "not ok - $name"
-		{ echo "# $name: $*"; tail -5 "$work/check.out" "$work/err" "$work/out" 2>/dev/null | cut -c1-600; } >&2
+		{ echo "# $name: $*"; tail -n 5 "$work/check.out" "$work/err" "$work/out" 2>/dev/null | cut -c1-600; } >&2
 	fi
 }
 

@@ -4,7 +4,9 @@
 reg.py image DIR [--file PATH=TEXT]... [--script PATH=TEXT]... [--entrypoint JSON] [--platform OS/ARCH] [--seed TEXT]   makes a one-layer image in DIR, prints its digest
 reg.py push URL REPO TAG DIR [--user U:P]      pushes blobs and manifest of DIR, prints digest
 reg.py index URL REPO TAG DIGEST=OS/ARCH...    pushes an index of manifests that are there
-reg.py artifact URL REPO TAG TYPE TEXT [--subject DIGEST]   pushes an artifact with one layer
+reg.py artifact URL REPO TAG TYPE TEXT [--subject DIGEST] [--config TYPE=JSON] [--layer FILE]   pushes an artifact with one layer (TEXT, or FILE);
+                                               with --config it has no artifactType, as Helm and cosign write it
+reg.py dir DIR                                 adds what makes an image's DIR one that skopeo reads as dir:DIR
 reg.py blob URL REPO TEXT                      pushes a blob, prints its digest
 """
 import base64, gzip, hashlib, io, json, os, sys, tarfile, urllib.request, urllib.error, urllib.parse
@@ -58,7 +60,8 @@ def make_image(where, files, scripts, entrypoint, platform, seed):
     layer = gzip.compress(tar, mtime=0)
     os_, arch = platform.split("/")[:2]
     config = json.dumps({"architecture": arch, "os": os_, "created": "2023-11-14T22:13:20Z", "author": seed, "config": {"Entrypoint": entrypoint},
-                         "rootfs": {"type": "layers", "diff_ids": [digest(tar)]}}).encode()
+                         "rootfs": {"type": "layers", "diff_ids": [digest(tar)]},
+                         "history": [{"created": "2023-11-14T22:13:20Z", "created_by": "COPY . / # test"}]}).encode()
     manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json",
                            "config": {"mediaType": OCI + "config.v1+json", "digest": digest(config), "size": len(config)},
                            "layers": [{"mediaType": OCI + "layer.v1.tar+gzip", "digest": digest(layer), "size": len(layer)}]}).encode()
@@ -68,13 +71,20 @@ def make_image(where, files, scripts, entrypoint, platform, seed):
 
 def main():
     command, args = sys.argv[1], sys.argv[2:]
-    o, rest = options(args, ["file", "script", "entrypoint", "platform", "seed", "user", "subject"])
+    o, rest = options(args, ["file", "script", "entrypoint", "platform", "seed", "user", "subject", "config", "layer"])
     user = o["user"][0] if o["user"] else None
     if command == "image":
         # /etc/os-release makes it an image of a system that the demonstration's advisories know
         release = "etc/os-release=ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_CODENAME=bookworm\n"
         print(make_image(rest[0], [release] + o["file"], o["script"], json.loads(o["entrypoint"][0]) if o["entrypoint"] else None,
                          o["platform"][0] if o["platform"] else "linux/amd64", o["seed"][0] if o["seed"] else ""))
+        return
+    if command == "dir":
+        for name in ("layer", "config"):
+            data = open(os.path.join(rest[0], name), "rb").read()
+            with open(os.path.join(rest[0], digest(data)[7:]), "wb") as f: f.write(data)
+        with open(os.path.join(rest[0], "manifest.json"), "wb") as f: f.write(open(os.path.join(rest[0], "manifest"), "rb").read())
+        with open(os.path.join(rest[0], "version"), "w") as f: f.write("Directory Transport Version: 1.1\n")
         return
     r, repo = Registry(rest[0], user), rest[1]
     if command == "push":
@@ -94,10 +104,13 @@ def main():
         print(r.manifest(repo, rest[2], body, OCI + "index.v1+json"))
     elif command == "artifact":
         tag, kind, text = rest[2], rest[3], rest[4].encode()
-        empty = r.blob(repo, b"{}"); layer = r.blob(repo, text)
+        if o["layer"]: text = open(o["layer"][0], "rb").read()
+        config_type, config = o["config"][0].split("=", 1) if o["config"] else ("application/vnd.oci.empty.v1+json", "{}")
+        empty = r.blob(repo, config.encode()); layer = r.blob(repo, text)
         m = {"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "artifactType": kind,
-             "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2},
+             "config": {"mediaType": config_type, "digest": empty, "size": len(config)},
              "layers": [{"mediaType": kind, "digest": layer, "size": len(text)}]}
+        if o["config"]: del m["artifactType"]
         if o["subject"]:
             _, body, h = r.call("GET", f"/v2/{repo}/manifests/{o['subject'][0]}")
             m["subject"] = {"mediaType": h["Content-Type"], "digest": digest(body), "size": len(body)}
