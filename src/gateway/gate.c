@@ -148,7 +148,7 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN) {
 		sentence(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
 		a->result = GATE_YES;
-	} else if (a->result != GATE_YES && a->result != GATE_ABSENT && k->own) {
+	} else if ((a->result == GATE_WAIT || a->result == GATE_HELD) && k->own) {	/* held: so that it can be signed; refused is nobody's */
 		sentence(a->warning, sizeof(a->warning), "nobody but you sees this yet: %.400s", a->text);
 		a->result = GATE_YES;
 		a->own = true;

@@ -29,7 +29,7 @@ void gate_close(struct gateway *g);
 /* The same for a blob: it is admitted where an admitted manifest of this repository names it; under `gate: off` where it was uploaded, mounted or named.
  * GATE_ABSENT also for what is refused or held. *ret_size its size. Under enforce the account that uploaded it within the last hour may HEAD it; it may also read back what
  * no manifest of the repository names (clients verify an upload so, and no image can be had that way); and it gets GATE_WAIT, not GATE_ABSENT, while a manifest that names
- * it is being judged. */
+ * it is being judged, and GATE_REFUSED or GATE_HELD with the reason when that was the verdict. */
 [[nodiscard]] enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer *ret, uint64_t *ret_size, struct err *e);
 /* What a pusher may rely on, for mounts and for the blobs that a manifest names: it may go out here, or the caller brought it within the hour. */
 bool gate_blob_pushed(struct call *c, struct slice digest, uint64_t *ret_size, struct err *e);

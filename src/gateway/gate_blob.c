@@ -12,6 +12,7 @@ struct blob_look {
 	int64_t repo_id;
 	uint64_t size;
 	bool absent, admitted, linked, own, named, pending;
+	struct slice judged;		/* a manifest of the repository that names it and was refused or held */
 	struct slice_items stale;
 	bool off;
 };
@@ -44,6 +45,29 @@ static enum err_code look_own(struct sql_tx *tx, struct blob_look *k, struct err
 	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM manifest_ref m JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 LEFT JOIN verdict v"
 			" ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND COALESCE(v.state, 0) < 3", "it", k->repo_id, k->digest));
 	k->pending = n > 0;
+	if (k->pending)
+		return OK;
+	AUTO_SQL_ROWS rows = NULL;
+	bool row;
+	TRY(sql_query(tx, &rows, e, "SELECT m.digest FROM manifest_ref m JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 JOIN verdict v"
+		      " ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND v.state IN (4, 5) LIMIT 1", "it", k->repo_id, k->digest));
+	TRY(sql_next(rows, &row, e));
+	if (row)
+		k->judged = arena_dup(k->arena, sql_text(rows, 0));
+	return arena_ok(k->arena, "a manifest's digest", e);
+}
+
+/* Who pulls what it has just pushed had the manifest before the verdict: it learns the reason here. */
+static enum err_code tell_pusher(struct blob_look *k, struct gate_answer *ret, struct err *e)
+{
+	struct gate_answer a = { 0 };
+	TRY(gate_manifest(k->c, k->judged, &a, e));
+	if (a.result == GATE_REFUSED || a.result == GATE_HELD) {
+		*ret = a;
+	} else if (a.result == GATE_YES && a.own) {	/* the manifest is its own, the bytes are nobody's */
+		ret->result = GATE_HELD;
+		memcpy(ret->text, a.warning, sizeof(ret->text));
+	}
 	return OK;
 }
 
@@ -53,6 +77,7 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct call *c = k->c;
 	int64_t n;
 	k->stale = (struct slice_items){ 0 };
+	k->judged = SLICE_NULL;
 	k->absent = k->admitted = k->linked = k->own = k->named = k->pending = false;
 	enum err_code code = store_repo(tx, c->repository, SLICE_NULL, false, &k->repo_id, e);
 	if (code == OK)
@@ -98,7 +123,7 @@ enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer 
 	*ret = (struct gate_answer){ .result = yes ? GATE_YES : !k.absent && k.pending ? GATE_WAIT : GATE_ABSENT, .own = own, .retry_s = 5 };
 	if (yes)
 		*ret_size = k.size;
-	return OK;
+	return !yes && !k.absent && k.judged.n ? tell_pusher(&k, ret, e) : OK;
 }
 
 bool gate_blob_pushed(struct call *c, struct slice digest, uint64_t *ret_size, struct err *e)

@@ -90,8 +90,11 @@ static bool resolve(struct call *c, struct slice name)
 	struct slice upstream = listener < config->n_listens ? config->listens[listener].mirror : SLICE_NULL, ns;
 	if (http_query(c->r, "ns", &ns) && ns.n && !upstream.n) {
 		const struct config_upstream *u = config_upstream_named(config, ns);
-		if (!u)
+		if (!u) {	/* whoever may pull by this name learns that the other registry is not known */
+			c->repository = name;
+			c->rule = config_repository_for(config, name);
 			return false;
+		}
 		upstream = u->name;
 	}
 	c->by_mirror = upstream.n > 0;

@@ -26,6 +26,8 @@ struct work {
 [[nodiscard]] enum err_code work_blob_open(struct work *w, struct slice digest, uint64_t size, struct stream **ret, struct err *e);
 /* Is it in the store? Fetches it if not. */
 [[nodiscard]] enum err_code work_blob_ensure(struct work *w, struct slice digest, uint64_t size, struct err *e);
+/* Is it judged by its type, not by what it would run? */
+bool work_is_artifact(const struct work *w);
 /* The report of a manifest that is no image (GATE.md 6): calls fn as scan_source does. */
 [[nodiscard]] enum err_code work_artifact(struct work *w, scan_report_fn *fn, void *arg, struct err *e);
 /* The whole inspection: bytes, report, verdict, job done. */

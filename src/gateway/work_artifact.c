@@ -14,6 +14,7 @@ static const struct known_type known[] = {
 	{ "application/vnd.dev.sigstore.bundle.*", "Sigstore bundle", false },
 	{ "application/vnd.dev.cosign.simplesigning.v1+json", "cosign signature", false },
 	{ "application/vnd.dev.cosign.artifact.*", "cosign artifact", false },
+	{ "application/vnd.dsse.envelope.v1+json", "signed attestation", false },
 	{ "application/vnd.in-toto+json", "in-toto attestation", false },
 	{ "application/vnd.in-toto.*", "in-toto attestation", false },
 	{ "application/spdx+json", "SPDX bill of materials", false },
@@ -34,10 +35,46 @@ static const struct known_type *find(struct slice type)
 	return NULL;
 }
 
+/* A tar without magic (V7) is one by its checksum alone: octal digits at 148, the sum of all bytes with these eight as spaces. */
+static bool is_tar_header(struct slice h)
+{
+	unsigned sum = 8 * ' ', said = 0;
+	int signed_sum = 8 * ' ';
+	if (h.n < 512)
+		return false;
+	for (size_t i = 0; i < 512; i++) {
+		bool field = i >= 148 && i < 156;
+		sum += field ? 0 : h.p[i];
+		signed_sum += field ? 0 : (int8_t)h.p[i];
+		if (field && h.p[i] >= '0' && h.p[i] <= '7')
+			said = said * 8 + (h.p[i] - '0');
+	}
+	return said == sum || (int)said == signed_sum;
+}
+
 static bool looks_packed(struct slice first)
 {
 	bool tar = first.n >= 262 && !memcmp(first.p + 257, "ustar", 5);
-	return tar || compression_sniff(first) != COMP_NONE;
+	return tar || is_tar_header(first) || compression_sniff(first) != COMP_NONE;
+}
+
+/* Signatures, attestations and bills of materials that cosign and BuildKit write with an image's config: what carries nothing but those is one. Its bytes are
+ * looked at like those of any artifact, so nothing that would unpack passes for one. */
+bool work_is_artifact(const struct work *w)
+{
+	size_t layers = 0;
+	if (w->manifest.kind != STORE_IMAGE)
+		return w->manifest.kind == STORE_ARTIFACT;
+	for (size_t i = 0; i < w->manifest.n_refs; i++) {
+		const struct store_ref *r = &w->manifest.refs[i];
+		if (r->kind != STORE_REF_LAYER)
+			continue;
+		const struct known_type *t = find(r->media_type);
+		if (!t || t->archive || r->foreign)
+			return false;
+		layers++;
+	}
+	return layers > 0;
 }
 
 static enum err_code sniff(struct work *w, const struct store_ref *ref, bool *ret_packed, struct err *e)
@@ -78,9 +115,9 @@ static enum err_code judge_type(struct work *w, struct report *r, struct err *e)
 {
 	const struct store_manifest *m = &w->manifest;
 	struct slice type = m->artifact_type.n ? m->artifact_type : m->config_type;
-	const struct known_type *t = find(type);
+	const struct known_type *t = m->kind == STORE_IMAGE ? NULL : find(type);
 	char word[160];
-	/* cosign's older signatures have an ordinary image config: the layers say what they are. */
+	/* What has an ordinary image config says by its layers what it is. */
 	for (size_t i = 0; !t && i < m->n_refs; i++)
 		if (m->refs[i].kind == STORE_REF_LAYER)
 			t = find(m->refs[i].media_type);

@@ -172,5 +172,5 @@ enum err_code work_inspect(struct work *w, struct err *e)
 	TRY(gate_refresh(w->g, false, e));
 	gate_data_id(w->g, w->data_id);
 	TRY(sql_write(w->g->store.sql, begin_tx, w, e));
-	return w->manifest.kind == STORE_ARTIFACT ? work_artifact(w, conclude, w, e) : inspect_image(w, e);
+	return work_is_artifact(w) ? work_artifact(w, conclude, w, e) : inspect_image(w, e);
 }

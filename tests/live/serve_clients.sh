@@ -49,7 +49,7 @@ check "and pulled" sh -c "curl -sf '$url/v2/charts/app/manifests/1.0.0' -H 'Acce
 	xargs -I{} curl -sf '$url/v2/charts/app/blobs/{}' | cmp - chart.tgz"
 check "something unknown is pushed" reg artifact "$url" things/x 1 application/x-thing hello
 check "and held, with a reason" said curl held "neither an image nor a known kind of artifact" curl -s --fail-with-body "$url/v2/things/x/manifests/1"
-for c in skopeo podman buildah; do
+for c in skopeo podman; do
 	check "$c: held, with a reason" said $c held "neither an image nor a known kind" ${c}_pull "$R/things/x:1"
 done
 sig=sha256-${clean#sha256:}
@@ -57,6 +57,13 @@ printf '{"critical":{}}' >payload
 check "a cosign signature's tag" reg artifact "$url" skopeo/app "$sig.sig" application/vnd.dev.cosign.simplesigning.v1+json '{"critical":{}}' \
 	--config 'application/vnd.oci.image.config.v1+json={"architecture":"","os":"","config":{},"rootfs":{"type":"layers","diff_ids":["'"$(sum payload)"'"]}}'
 check "can be pulled" curl -sf -o body "$url/v2/skopeo/app/manifests/$sig.sig"
+printf '{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}' >payload
+check "an attestation as BuildKit pushes it" reg artifact "$url" skopeo/app att application/vnd.in-toto+json - --layer payload \
+	--config 'application/vnd.oci.image.config.v1+json={"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":["'"$(sum payload)"'"]}}'
+check "can be pulled, too" curl -sf -o body "$url/v2/skopeo/app/manifests/att"
+check "an image that says to be an attestation" reg artifact "$url" skopeo/app fake application/vnd.in-toto+json - --layer miner/layer \
+	--config 'application/vnd.oci.image.config.v1+json={"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["'"$(sum miner/layer)"'"]}}'
+check "is held" [ "$(status GET /v2/skopeo/app/manifests/fake)" = 403 ]
 check "a bundle that refers to the image" reg artifact "$url" skopeo/app "" application/vnd.dev.sigstore.bundle.v0.3+json '{}' --subject "$clean"
 check "is listed among its referrers" eval 'curl -sf "$url/v2/skopeo/app/referrers/$clean" | jq -e ".manifests|length == 1" >/dev/null'
 

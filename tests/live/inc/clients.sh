@@ -88,14 +88,15 @@ clients_accounts() {
 	reg push "$url" open/app 1 clean --user 'alice:battery staple' >/dev/null
 	export REGISTRY_AUTH_FILE=$work/auth.json
 	for c in skopeo podman buildah; do
-		rm -f auth.json
+		echo '{}' >auth.json
 		check "$c: anonymous pull" ${c}_pull "$A/open/app:1"
 		check "$c: push without login fails" said $c push-anonymous "" ${c}_push clean "$A/$c/app:1"
 		check "$c: a wrong password fails" said $c login-wrong "" "${c}_login" wrong-password "$A"
 		check "$c: login" "${c}_login" 'battery staple' "$A"
 		check "$c: push" ${c}_push clean "$A/$c/app:1"
 		check "$c: pull" ${c}_pull "$A/$c/app:1"
-		check "$c: a miner is refused after login, too" said $c refused-login "mines cryptocurrency" eval "${c}_push miner $A/$c/openjdk:17 && ${c}_pull $A/$c/openjdk:17"
+		check "$c: a miner's pusher does not get its bytes back" said $c refused-pusher "40" eval "${c}_push miner $A/$c/openjdk:17 && ${c}_pull $A/$c/openjdk:17"
+		check "$c: and learns the reason" said $c refused-login "mines cryptocurrency" ${c}_pull "$A/$c/openjdk:17"
 	done
 	check "skopeo deletes a tag" skopeo delete --tls-verify=false "docker://$A/skopeo/app:1"
 	check "and it is gone" [ "$(status HEAD /v2/skopeo/app/manifests/1)" = 404 ]
