@@ -138,6 +138,28 @@ bool access_may(const struct access_subject *s, unsigned right, struct slice rep
 	return right && (rights_on(s, repository, right) & right) == right;
 }
 
+static bool is_plain(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr("*?[]{}\\", s.p[i]))
+			return false;
+	return true;
+}
+
+bool access_may_pattern(const struct access_subject *s, unsigned right, struct slice pattern)
+{
+	unsigned got = s->everywhere;
+	if (is_plain(pattern))
+		return access_may(s, right, pattern);
+	for (unsigned i = 0; i < s->n_grants; i++) {
+		struct slice grant = slice_str(s->grants[i].pattern), prefix = slice_upto(grant, grant.n - MIN(grant.n, (size_t)2));
+		bool below = slice_has_suffix(grant, SL("/**")) && is_plain(prefix) && slice_has_prefix(pattern, prefix);
+		if (below || slice_eq(grant, pattern))
+			got |= s->grants[i].rights;
+	}
+	return right && (got & right) == right;
+}
+
 bool access_may_list(const struct access_subject *s, struct slice repository)
 {
 	return access_may(s, s->from_token ? ACCESS_LIST : ACCESS_PULL, repository);

@@ -96,8 +96,7 @@ static enum err_code decision_read(struct api *a, json_t *j, bool need_digest, s
 	}
 	if (!q->repositories.n)
 		return err_set(e, ERR_USAGE, 0, "'repositories' is missing: a pattern such as team/**");
-	/* A pattern is covered when the right counts for it as a name: "**" only for those who may everywhere. */
-	if (!api_may(a, ACCESS_APPROVE, q->repositories))
+	if (!api_may_pattern(a, ACCESS_APPROVE, q->repositories))
 		return err_set(e, ERR_AUTH, 0, "this account has not the right to approve in '%.*s'", SLICE_ARG(q->repositories));
 	return OK;
 }
@@ -159,6 +158,25 @@ static void waiver_field(struct buf *out, const char *key, struct slice text)
 	buf_putc(out, '"');
 }
 
+/* Only in those repositories, and only that digest of them. Images of this registry are judged by a name that begins with its host. */
+static void waiver_images(struct api *a, const struct gate_decision_request *q, struct buf *out)
+{
+	struct slice host = a->g->public_url;
+	ptrdiff_t at = slice_find(host, SL("://"));
+	host = at >= 0 ? slice_from(host, (size_t)at + 3) : host;
+	buf_puts(out, ", image: [");
+	for (int with_host = 0; with_host < 2; with_host++) {
+		buf_puts(out, with_host ? ", \"" : "\"");
+		text_json_escape(out, with_host ? host : SLICE_NULL);
+		buf_puts(out, with_host && host.n ? "/" : "");
+		text_json_escape(out, q->repositories);
+		buf_puts(out, q->digest.n ? "@" : "");
+		text_json_escape(out, q->digest);
+		buf_putc(out, '"');
+	}
+	buf_putc(out, ']');
+}
+
 /* One waiver as the policy's language has it (docs/policy.md), made here, so that nobody's text becomes YAML. */
 static enum err_code waiver_text(struct api *a, json_t *j, struct gate_decision_request *q, struct err *e)
 {
@@ -173,7 +191,7 @@ static enum err_code waiver_text(struct api *a, json_t *j, struct gate_decision_
 	buf_printf(&b, "- {until: \"%s\"", until);
 	waiver_field(&b, "finding", finding);
 	waiver_field(&b, "package", package);
-	waiver_field(&b, "image", q->digest.n ? q->digest : q->repositories);
+	waiver_images(a, q, &b);
 	waiver_field(&b, "reason", q->reason);
 	waiver_field(&b, "by", a->c->who.socket ? SL("operator") : slice_str(a->c->who.name));
 	buf_puts(&b, "}\n");
@@ -221,7 +239,7 @@ enum err_code api_end_decision(struct api *a, struct err *e)
 	struct find f = { .a = a };
 	struct slice reason = api_param(a, "reason");
 	TRY(sql_read(a->g->store.sql, decision_repositories, &f, e));
-	if (!api_may(a, ACCESS_APPROVE, f.ref.repository))
+	if (!api_may_pattern(a, ACCESS_APPROVE, f.ref.repository))
 		return err_set(e, ERR_AUTH, 0, "this account has not the right to approve in '%.*s'", SLICE_ARG(f.ref.repository));
 	if (!reason.n || reason.n > 2000)
 		return err_set(e, ERR_USAGE, 0, "'reason' is needed, in at most 2000 bytes: it is what the record will say");
@@ -284,7 +302,7 @@ enum err_code api_rejudge(struct api *a, struct err *e)
 	}
 	if (!repositories.n)
 		repositories = SL("**");
-	if (!api_may(a, ACCESS_APPROVE, repositories))
+	if (!api_may_pattern(a, ACCESS_APPROVE, repositories))
 		return err_set(e, ERR_AUTH, 0, "this account has not the right to approve in '%.*s'", SLICE_ARG(repositories));
 	if (json_is_true(json_object_get(j, "dry_run")))
 		return dry_run(a, policy, repositories, e);

@@ -46,6 +46,7 @@ enum { API_MOST_ITEMS = 1000, API_BODY_MAX = 1 << 20, API_ANSWER_MAX = 16 << 20 
 struct slice api_param(struct api *a, const char *name);
 uint64_t api_limit(struct api *a, uint64_t standard);	/* n=, at most API_MOST_ITEMS */
 bool api_may(struct api *a, unsigned right, struct slice repository);
+bool api_may_pattern(struct api *a, unsigned right, struct slice pattern);	/* in all that it may match */
 void api_fail(struct call *c, const struct err *e);
 
 /* --- What is meant --- */

@@ -158,12 +158,15 @@ enum err_code api_decisions(struct api *a, struct sql_tx *tx, struct err *e)
 	uint64_t n = api_limit(a, 100), found = 0;
 	TRY(sql_query(tx, &rows, e, "SELECT id, kind, repositories, digest, findings, waiver, reason, account, created_s, until_s, ended_s, ended_why FROM decision"
 		      " WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR digest = ?2) AND (?3 <> 0 OR ended_s = 0) ORDER BY id DESC LIMIT ?4", "itii", after,
-		      digest.n ? digest : SL(""), (int64_t)all, (int64_t)n));
+		      digest.n ? digest : SL(""), (int64_t)all, (int64_t)SCAN));
 	list_open(a, "decisions");
 	for (bool row;;) {
 		TRY(sql_next(rows, &row, e));
-		if (!row)
+		if (!row || found == n)
 			break;
+		/* Reasons are for those who may pull there (GATE.md 13), or decide there. */
+		if (!api_may_pattern(a, ACCESS_PULL, sql_text(rows, 2)) && !api_may_pattern(a, ACCESS_APPROVE, sql_text(rows, 2)))
+			continue;
 		js_open(j, '{');
 		js_kint(j, "id", sql_int(rows, 0));
 		js_ktext(j, "kind", sql_text(rows, 1));

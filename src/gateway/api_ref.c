@@ -20,6 +20,11 @@ bool api_may(struct api *a, unsigned right, struct slice repository)
 	return a->c->who.socket || access_may(&a->c->who, right, repository);
 }
 
+bool api_may_pattern(struct api *a, unsigned right, struct slice pattern)
+{
+	return a->c->who.socket || access_may_pattern(&a->c->who, right, pattern);
+}
+
 /* A first part that looks like a host, and is no upstream, is this registry's own name as the person knows it. */
 static struct slice without_host(struct gateway *g, struct slice name)
 {

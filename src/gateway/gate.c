@@ -228,7 +228,7 @@ static enum err_code tag_tx(struct sql_tx *tx, void *arg, struct err *e)
 static enum err_code promote_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct tag_look *k = arg;
-	TRY(gate_promote(k->g, tx, k->repo_id, k->repository, k->t.pushed_digest, 0, e));
+	TRY(gate_promote(k->g, tx, k->repo_id, k->repository, k->t.pushed_digest, e));
 	TRY(sql_announce(tx, e));
 	return store_tag_get(tx, k->repo_id, k->tag, k->arena, &k->t, e);
 }

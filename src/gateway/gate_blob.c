@@ -20,7 +20,7 @@ struct blob_look {
 static enum err_code stale_manifests(struct sql_tx *tx, struct blob_look *k, struct err *e)
 {
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT v.digest FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND"
+	TRY(sql_query(tx, &rows, e, "SELECT v.digest FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND"
 		      " v.state IN (3, 4, 5) AND (v.generation <> ?3 OR (v.expires_s > 0 AND v.expires_s <= ?4)) LIMIT 8", "itii", k->repo_id, k->digest,
 		      atomic_load(&k->c->g->gate->generation), (int64_t)os_now_s()));
 	for (;;) {
@@ -43,7 +43,7 @@ static enum err_code look_own(struct sql_tx *tx, struct blob_look *k, struct err
 	if (!k->named)
 		return OK;
 	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM manifest_ref m JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 LEFT JOIN verdict v"
-			" ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND COALESCE(v.state, 0) < 3", "it", k->repo_id, k->digest));
+			" ON v.digest = m.digest AND v.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND " STORE_REF_HELD("m") " AND COALESCE(v.state, 0) < 3", "it", k->repo_id, k->digest));
 	k->pending = n > 0;
 	if (k->pending)
 		return OK;
@@ -95,7 +95,7 @@ static enum err_code blob_tx(struct sql_tx *tx, void *arg, struct err *e)
 		return OK;
 	}
 	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 FROM manifest_ref m JOIN verdict v ON v.digest = m.digest AND v.repo_id = ?1"
-			" JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2"
+			" JOIN repo_manifest r ON r.digest = m.digest AND r.repo_id = ?1 WHERE m.child = ?2 AND m.kind < 2 AND " STORE_REF_HELD("m")
 			" AND v.state = 3 AND v.generation = ?3 AND (v.expires_s = 0 OR v.expires_s > ?4) LIMIT 1) AS found", "itii", k->repo_id, k->digest,
 			atomic_load(&c->g->gate->generation), (int64_t)os_now_s()));
 	k->admitted = n > 0;
@@ -156,10 +156,11 @@ bool gate_blob_known(struct call *c, struct slice digest, uint64_t *ret_size)
 {
 	struct gate *gate = c->g->gate;
 	struct gate_memory *m = memory_slot(c, digest);
+	uint64_t now = os_monotonic_ns();
 	if (!m)
 		return false;
 	pthread_mutex_lock(&gate->memory_lock);
-	bool hit = m->changes && m->changes == atomic_load(&c->g->changes) && memory_is(m, c, digest);
+	bool hit = m->changes && m->changes == atomic_load(&c->g->changes) && now < m->until_ns && memory_is(m, c, digest);
 	uint64_t size = m->size;
 	pthread_mutex_unlock(&gate->memory_lock);
 	if (hit && store_now_ms() > atomic_load(&gate->checked_ms) + (c->g->config->max_staleness_ms ? c->g->config->max_staleness_ms : 5000))
@@ -176,7 +177,7 @@ void gate_blob_remember(struct call *c, struct slice digest, uint64_t size, uint
 	if (!m)
 		return;
 	pthread_mutex_lock(&gate->memory_lock);
-	*m = (struct gate_memory){ .size = size, .changes = changes };
+	*m = (struct gate_memory){ .size = size, .changes = changes, .until_ns = os_monotonic_ns() + GATE_MEMORY_MS * UINT64_C(1000000) };
 	memcpy(m->repository, c->repository.p, c->repository.n);
 	memcpy(m->digest, digest.p, digest.n);
 	pthread_mutex_unlock(&gate->memory_lock);

@@ -186,6 +186,7 @@ enum err_code gate_approve(struct gateway *g, const struct access_subject *who, 
 	TRY(check(g, q, true, e));
 	TRY(sql_write(g->store.sql, approve_tx, &d, e));
 	TRY(judge_targets(&d, e));
+	atomic_fetch_add(&g->changes, 1);	/* what is remembered here is void at once, before the announcement comes round */
 	*ret_id = d.id;
 	return OK;
 }
@@ -196,6 +197,7 @@ enum err_code gate_revoke(struct gateway *g, const struct access_subject *who, c
 	struct decide d = { .g = g, .who = who, .q = q, .kind = "revoke", .arena = &a };
 	TRY(check(g, q, false, e));
 	TRY(sql_write(g->store.sql, revoke_tx, &d, e));
+	atomic_fetch_add(&g->changes, 1);	/* what is remembered here is void at once, before the announcement comes round */
 	*ret_id = d.id;
 	return OK;
 }
@@ -267,6 +269,7 @@ enum err_code gate_end_decision(struct gateway *g, const struct access_subject *
 	if (!slice_trim(reason).n)
 		return err_set(e, ERR_USAGE, 0, "a reason is needed (--reason): it stands in the audit log");
 	TRY(sql_write(g->store.sql, end_tx, &k, e));
+	atomic_fetch_add(&g->changes, 1);	/* what is remembered here is void at once, before the announcement comes round */
 	if (slice_eqs(k.row.kind, "waive"))
 		return gate_refresh(g, false, e);
 	struct gate_decision_request q = { .digest = k.row.digest };

@@ -15,9 +15,9 @@ struct policy_set {
 };
 void policy_set_release(struct policy_set *s);	/* takes NULL */
 
-enum { GATE_MEMORY = 4096, GATE_MOST_WAITERS = 4096 };
-/* A remembered answer about a blob: only what may go out, as of `changes`. */
-struct gate_memory { char repository[96], digest[72]; uint64_t size, changes; };	/* sha256 only */
+enum { GATE_MEMORY = 4096, GATE_MOST_WAITERS = 4096, GATE_MEMORY_MS = 1000 };
+/* A remembered answer about a blob: only what may go out, as of `changes`, and for a moment, since verdicts end by the clock, too. */
+struct gate_memory { char repository[96], digest[72]; uint64_t size, changes, until_ns; };	/* sha256 only */
 
 struct gate {
 	pthread_mutex_t lock, refresh_lock;
@@ -59,8 +59,9 @@ struct judged {
 [[nodiscard]] enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool *ret_queued, struct err *e);
 /* Queues the inspection of a manifest that has no verdict yet; a row says that it is under way. */
 [[nodiscard]] enum err_code gate_start(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, int priority, bool again, struct err *e);
-/* Serves every tag of the repository whose pushed digest this is, or an index that names it, if that may go out now. */
-[[nodiscard]] enum err_code gate_promote(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, unsigned depth, struct err *e);
+/* Serves every tag of the repository whose pushed digest this is, or an index that names it, if that may go out now. ERR_LIMIT: the manifest itself is an index that names
+ * too much. What is beyond the bounds of work in one transaction is served when it is asked for. */
+[[nodiscard]] enum err_code gate_promote(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, struct err *e);
 
 /* What is known of a manifest, recursively for indexes. stale: digests to be judged again first; missing: to be inspected first. */
 struct gate_view {
@@ -70,6 +71,7 @@ struct gate_view {
 	struct slice about;		/* whose that is */
 	struct slice_items stale, missing;
 	uint64_t expires_s;
+	unsigned looked, refs;		/* at manifests; entries of indexes; what is named twice counted twice */
 };
 [[nodiscard]] enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, unsigned depth,
 				      struct arena *a, struct gate_view *view, struct err *e);

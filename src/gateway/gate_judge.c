@@ -213,6 +213,6 @@ enum err_code gate_store_verdict(struct gateway *g, struct sql_tx *tx, struct sl
 	if (judged_state(v->state) && (!old || old->state != v->state))
 		TRY(tell(g, tx, repository, old, j, e));
 	if (v->state == STATE_ADMITTED && (!old || old->state != STATE_ADMITTED))
-		TRY(gate_promote(g, tx, v->repo_id, repository, v->digest, 0, e));
+		TRY(gate_promote(g, tx, v->repo_id, repository, v->digest, e));
 	return sql_announce(tx, e);
 }

@@ -4,7 +4,7 @@
 #include "store_content.h"
 #include "upstream.h"
 
-enum { MOST_DEPTH = 4, MOST_CHILDREN = 256, MOST_TAGS = 1000 };
+enum { MOST_DEPTH = 4, MOST_LOOKS = 512, MOST_REFS = 8192, MOST_PROMOTED = 512, MOST_LOOKS_PROMOTING = 4096 };
 
 static enum err_code push_item(struct arena *a, struct slice_items *list, struct slice digest, struct err *e)
 {
@@ -100,29 +100,35 @@ const struct slice_items *gate_platforms(struct gateway *g, struct slice reposit
 static bool is_attestation(struct slice platform) { return slice_eqs(platform, "unknown/unknown"); }
 
 /* The children that count for an index: of a platform of interest; where there is none such, all but attestations (GATE.md 7). */
+static bool names_any_of(const struct slice_items *platforms, const struct store_manifest *index)
+{
+	for (size_t i = 0; i < index->n_refs; i++)
+		if (index->refs[i].kind == STORE_REF_CHILD && platform_in(platforms, index->refs[i].platform))
+			return true;
+	return false;
+}
+
+static bool counts(const struct slice_items *platforms, bool some, const struct store_ref *ref)
+{
+	/* A nested index says no platform of its own. */
+	return ref->kind == STORE_REF_CHILD && !is_attestation(ref->platform) && (!some || !ref->platform.n || platform_in(platforms, ref->platform));
+}
+
 bool gate_child_counts(const struct slice_items *platforms, const struct store_manifest *index, const struct store_ref *ref)
 {
-	bool some = false;
-	if (ref->kind != STORE_REF_CHILD || is_attestation(ref->platform))
-		return false;
-	for (size_t i = 0; i < index->n_refs; i++)
-		some = some || (index->refs[i].kind == STORE_REF_CHILD && platform_in(platforms, index->refs[i].platform));
-	/* A nested index says no platform of its own. */
-	return !some || !ref->platform.n || platform_in(platforms, ref->platform);
+	return counts(platforms, names_any_of(platforms, index), ref);
 }
 
 static enum err_code look_index(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, const struct store_manifest *m, unsigned depth,
 				struct arena *a, struct gate_view *view, struct err *e)
 {
 	const struct slice_items *platforms = gate_platforms(g, repository);
-	size_t counted = 0;
+	bool some = names_any_of(platforms, m);
 	if (depth >= MOST_DEPTH)
 		return err_set(e, ERR_LIMIT, 0, "indexes are nested deeper than %d", MOST_DEPTH);
 	for (size_t i = 0; i < m->n_refs; i++) {
-		if (!gate_child_counts(platforms, m, &m->refs[i]))
+		if (!counts(platforms, some, &m->refs[i]))
 			continue;
-		if (++counted > MOST_CHILDREN)
-			return err_set(e, ERR_LIMIT, 0, "an index names more than %d manifests to inspect", MOST_CHILDREN);
 		TRY(gate_look(g, tx, repo_id, repository, m->refs[i].digest, depth + 1, a, view, e));
 	}
 	return OK;
@@ -132,7 +138,10 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 			struct gate_view *view, struct err *e)
 {
 	struct store_manifest m;
-	enum err_code code = store_manifest_get(tx, repo_id, digest, STORE_WITH_REFS, a, &m, e);
+	/* Indexes that name indexes that name each other's children multiply: five small ones can ask for millions of looks. */
+	if (view->looked++ >= MOST_LOOKS)
+		return err_set(e, ERR_LIMIT, 0, "an index, with those it names, has more than %d manifests to inspect", MOST_LOOKS);
+	enum err_code code = store_manifest_get(tx, repo_id, digest, 0, a, &m, e);
 	if (code == ERR_NOT_FOUND) {
 		worsen(view, depth ? GATE_WAIT : GATE_ABSENT, digest, SLICE_NULL);
 		return depth ? push_item(a, &view->missing, digest, e) : OK;
@@ -148,6 +157,10 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 		worsen(view, GATE_REFUSED, digest, v.reasons);
 	else if (code != OK && code != ERR_NOT_FOUND)
 		return code;
+	TRY(store_manifest_get(tx, repo_id, digest, STORE_WITH_REFS, a, &m, e));
+	view->refs += (unsigned)m.n_refs;
+	if (view->refs > MOST_REFS)
+		return err_set(e, ERR_LIMIT, 0, "an index, with those it names, has more than %d entries", MOST_REFS);
 	return look_index(g, tx, repo_id, repository, &m, depth, a, view, e);
 }
 
@@ -209,24 +222,43 @@ static enum err_code parents_of(struct sql_tx *tx, int64_t repo_id, struct slice
 	}
 }
 
-enum err_code gate_promote(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, unsigned depth, struct err *e)
+struct promotion { struct gateway *g; struct sql_tx *tx; int64_t repo_id; struct slice repository; unsigned looked; };
+
+static enum err_code promote_one(struct promotion *p, struct slice digest, bool *ret_yes, struct err *e)
 {
 	AUTO_ARENA a = ARENA(16 * MIB);
 	struct gate_view view = { 0 };
 	struct waiting_tags tags = { 0 };
-	struct slice_items parents = { 0 };
-	const struct config_repository *rule = config_repository_for(g->config, repository);
-	if (rule->gate == GATE_ENFORCE)
-		TRY(gate_look(g, tx, repo_id, repository, digest, depth, &a, &view, e));
-	if (view.result != GATE_YES)
-		return OK;
-	TRY(tags_of(tx, repo_id, digest, &a, &tags, e));
+	enum err_code code = OK;
+	if (config_repository_for(p->g->config, p->repository)->gate == GATE_ENFORCE)
+		code = gate_look(p->g, p->tx, p->repo_id, p->repository, digest, 0, &a, &view, e);
+	p->looked += view.looked;
+	*ret_yes = code == OK && view.result == GATE_YES;
+	if (!*ret_yes)
+		return code;
+	TRY(tags_of(p->tx, p->repo_id, digest, &a, &tags, e));
 	for (size_t i = 0; i < tags.n; i++)
-		TRY(serve_tag(g, tx, repo_id, repository, digest, &tags.items[i], e));
-	if (depth >= MOST_DEPTH)
-		return OK;
-	TRY(parents_of(tx, repo_id, digest, &a, &parents, e));
-	for (size_t i = 0; i < parents.n; i++)
-		TRY(gate_promote(g, tx, repo_id, repository, parents.items[i], depth + 1, e));
+		TRY(serve_tag(p->g, p->tx, p->repo_id, p->repository, digest, &tags.items[i], e));
+	return OK;
+}
+
+enum err_code gate_promote(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, struct err *e)
+{
+	AUTO_ARENA a = ARENA(4 * MIB);
+	struct promotion p = { g, tx, repo_id, repository, 0 };
+	struct slice_items queue = { 0 };
+	TRY(push_item(&a, &queue, digest, e));
+	for (size_t i = 0; i < queue.n && i < MOST_PROMOTED && p.looked < MOST_LOOKS_PROMOTING; i++) {
+		struct err why = { 0 };
+		bool yes;
+		enum err_code code = promote_one(&p, queue.items[i], &yes, &why);
+		/* Somebody's index that names too much must not stop the verdict on an image that it names. */
+		if (code != OK && !(i && code == ERR_LIMIT)) {
+			*e = why;
+			return code;
+		}
+		if (yes && queue.n < MOST_PROMOTED)
+			TRY(parents_of(tx, repo_id, queue.items[i], &a, &queue, e));
+	}
 	return OK;
 }

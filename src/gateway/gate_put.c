@@ -23,7 +23,7 @@ enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_
 	if (put->kind != STORE_INDEX && rule->gate != GATE_OFF)
 		TRY(gate_start(tx, put->repo_id, put->digest, put->account, 5, false, e));
 	if (rule->gate == GATE_ENFORCE)
-		TRY(gate_promote(g, tx, put->repo_id, put->repository, put->digest, 0, e));
+		TRY(gate_promote(g, tx, put->repo_id, put->repository, put->digest, e));
 	else if (put->tag.n)
 		TRY(store_tag_serve(tx, put->repo_id, put->tag, put->digest, seq, &changed, e));
 	if (!put->from_upstream) {

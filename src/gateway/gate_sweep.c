@@ -123,8 +123,11 @@ static enum err_code batch_tx(struct sql_tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; !s->newer && i < s->n; i++) {
 		struct sweep_row *r = &s->rows[i];
 		struct err why = { 0 };
-		if (r->index)
+		if (r->index) {
+			if (r->verdict.expires_s && r->verdict.expires_s <= os_now_s())
+				TRY(sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2 AND seq = ?3", "iti", r->verdict.repo_id, r->verdict.digest, r->verdict.seq));
 			continue;
+		}
 		/* One report that cannot be read must not stop the others: it is inspected again. */
 		if (judge_row(s, tx, r, &why) == OK)
 			continue;

@@ -2,13 +2,20 @@
 #include "registry.h"
 #include "oci.h"
 
-struct removal { struct call *c; bool named; };
+struct removal { struct call *c; bool named, fixed; };
 
 static enum err_code manifest_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
-	struct call *c = ((struct removal *)arg)->c;
-	int64_t repo_id;
+	struct removal *d = arg;
+	struct call *c = d->c;
+	int64_t repo_id, tags = 0;
 	TRY(store_repo(tx, c->repository, SLICE_NULL, false, &repo_id, e));
+	/* A tag goes with its manifest: that would be a way to set it anew. */
+	if (c->rule->immutable_tags)
+		TRY(sql_one_int(tx, &tags, e, "SELECT count(*) FROM tag WHERE repo_id = ?1 AND (pushed_digest = ?2 OR served_digest = ?2)", "it", repo_id, c->reference));
+	d->fixed = tags > 0;
+	if (d->fixed)
+		return OK;
 	if (c->is_digest)
 		TRY(store_manifest_delete(tx, repo_id, c->reference, reg_account(c), e));
 	else
@@ -51,7 +58,11 @@ static void delete_manifest(struct http_request *r, void *arg)
 	struct removal *d = arg;
 	struct err e = { 0 };
 	(void)r;
-	answer(d->c, sql_write(d->c->g->store.sql, manifest_tx, d, &e), &e, "MANIFEST_UNKNOWN");
+	enum err_code code = sql_write(d->c->g->store.sql, manifest_tx, d, &e);
+	if (code == OK && d->fixed)
+		answer_error(d->c, 403, "DENIED", "a tag of this repository names it, and tags here cannot be removed (immutable_tags)");
+	else
+		answer(d->c, code, &e, "MANIFEST_UNKNOWN");
 }
 
 static void delete_blob(struct http_request *r, void *arg)

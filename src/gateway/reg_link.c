@@ -100,6 +100,8 @@ enum err_code reg_blob_usable(struct call *c, struct slice digest, bool *ret, st
 	*ret = l.yes;
 	if (l.yes)
 		return OK;
+	if (!access_may(&c->who, ACCESS_PULL, c->repository))
+		return OK;
 	TRY(gate_blob(c, digest, &answer, &size, e));
 	*ret = answer.result == GATE_YES;
 	return OK;
@@ -173,6 +175,12 @@ static enum err_code link_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return store_blob_link(tx, repo_id, l->digest, reg_account(l->c), e);
 }
 
+static enum err_code size_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct link *l = arg;
+	return store_blob_size(tx, l->digest, &l->size, e);
+}
+
 struct places { struct slice names[MOST_PLACES]; size_t n; struct slice digest; struct arena *arena; };
 
 static enum err_code add_place(void *arg, struct slice name, struct err *e)
@@ -210,6 +218,8 @@ bool reg_mount(struct call *c, struct slice digest, struct slice from, bool has_
 	struct err e = { 0 };
 	if (!oci_digest_valid(digest) || !(has_from ? visible_in(c, digest, from) : visible_somewhere(c, digest)))
 		return false;
+	if (c->rule->quota_bytes && (sql_read(c->g->store.sql, size_tx, &l, &e) != OK || reg_quota(c, l.size, &e) != OK))
+		return false;	/* as an upload it is told so */
 	if (sql_write(c->g->store.sql, link_tx, &l, &e) != OK)
 		return false;	/* it is going: an upload brings it anew */
 	reg_blob_created(c, digest);

@@ -200,6 +200,8 @@ static enum err_code prepare(struct put *p, struct slice body, struct arena *a, 
 	TRY(store_manifest_parse(body, http_header(c->r, "Content-Type"), c->is_digest ? c->reference : SLICE_NULL, a, &p->m, e));
 	TRY(read_tags(p, e));
 	TRY(check_signer(p, e));
+	if (reg_quota(c, body.n, e) != OK)
+		return e->code == ERR_LIMIT ? no(p, 403, "DENIED", e, "the repository's quota would be passed by", p->m.digest) : e->code;
 	TRY(collect_pins(p, a, e));
 	return check_usable(p, e);
 }
@@ -218,7 +220,7 @@ static void put_body(struct http_request *r, void *arg, struct slice body)
 	code = sql_write(p->c->g->store.sql, put_tx, p, &e);
 	if (code == OK)
 		created(p);
-	else if (p->code)
+	else if (p->code || code == ERR_LIMIT)	/* an index that names too much */
 		refused(p, code, &e);
 	else
 		answer_fault(p->c, &e);

@@ -145,6 +145,10 @@ static void identify(struct call *c)
 		proceed(c);
 		return;
 	}
+	if (http_peer(c->r) && http_peer(c->r)->sa_family == AF_UNIX) {	/* nobody knows whose it is */
+		answer_api_error(c, 403, "DENIED", "only the registry's own user and root may use its socket");
+		return;
+	}
 	if (http_header_count(c->r, "Authorization") > 1) {
 		answer_error(c, 400, "UNSUPPORTED", "more than one Authorization header");
 		return;

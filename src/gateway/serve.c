@@ -229,7 +229,8 @@ static void close_all(struct server *s)
 	pulls_close(g->pulls);
 	events_close(g);
 	audit_close(g->audit);
-	/* The listener thread ends with the store, so what it calls must still be there. */
+	if (g->store.sql)
+		sql_unlisten(g->store.sql, on_change, s);	/* what it calls goes now */
 	access_close(g->access);
 	gateway_close_common(g);
 	metrics_close(g);

@@ -345,6 +345,8 @@ enum err_code gateway_work(const struct gateway_run *r, int parent_fd, struct er
 		atomic_store(&k.slots[i].lost, true);
 		pthread_join(k.slots[i].thread, NULL);
 	}
+	if (g.store.sql)
+		sql_unlisten(g.store.sql, on_change, &k);
 	gateway_close_common(&g);
 	close_box(k.box);
 	return code;

@@ -3,10 +3,19 @@
 #include <stdlib.h>
 #include "private.h"
 
+/* Many that each send nearly all of a large text, and then dawdle, do not fill the memory. */
 static bool text_sink(struct http_request *r, void *arg, struct slice piece)
 {
+	struct body_in *in = &r->in;
 	(void)arg;
-	return buf_put_slice(&r->in.text, piece);
+	if (in->text.n + piece.n > TEXT_FREE) {
+		in->counted += piece.n;
+		if (atomic_fetch_add(&r->h->text_bytes, piece.n) + piece.n > MAX_TEXT_BYTES) {
+			in->crowded = true;
+			return false;
+		}
+	}
+	return buf_put_slice(&in->text, piece);
 }
 
 static void take(struct http_request *r, struct body_in in)
@@ -36,7 +45,10 @@ static void call_end(struct http_request *r)
 {
 	r->step = STEP_RUNNING;
 	r->in.ended = true;
-	if (r->in.text_fn && !r->in.text.failed)
+	if (r->in.crowded) {
+		http_add_header(r, "Retry-After", SL("2"));
+		http_respond(r, 503, "text/plain", SL("too much is being sent at once; try again\n"));
+	} else if (r->in.text_fn && !r->in.text.failed)
 		r->in.text_fn(r, r->in.arg, buf_slice(&r->in.text));
 	else if (r->in.fn)
 		r->in.fn(r, r->in.arg, true);
@@ -276,4 +288,6 @@ void httpd_body_release(struct http_request *r)
 	buffer_put(r->h, &r->in.fill);
 	buffer_put(r->h, &r->in.drain);
 	buf_free(&r->in.text);
+	atomic_fetch_sub(&r->h->text_bytes, r->in.counted);
+	r->in.counted = 0;
 }

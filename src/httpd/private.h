@@ -22,6 +22,7 @@ enum {
 	DRAIN_BYTES = 1 << 20,			/* of a body nobody wants, before the answer */
 	LINGER_BYTES = 64 << 20,		/* and behind an answer that could not wait */
 	BODY_BUFFER = 128 << 10, MAX_BODY_BUFFERS = 96,
+	TEXT_FREE = 32 << 10, MAX_TEXT_BYTES = 48 << 20,	/* bodies kept in memory: all together, without the first bytes of each */
 	RING_BYTES = 256 << 10, SMALL_RING_BYTES = 32 << 10, MAX_LARGE_RINGS = 48,
 	FEED_BYTES = 64 << 10,
 	MAX_SPARE_REQUESTS = 128, ADDRESS_SLOTS = 4096, POOL_QUEUE = 1024, MAX_ANSWER_HEADERS = 32,
@@ -94,13 +95,13 @@ struct answer {
 
 /* A body on its way in. */
 struct body_in {
-	uint64_t max, taken, dropped;
+	uint64_t max, taken, dropped, counted;
 	http_sink_fn *sink;
 	http_body_fn *fn;
 	http_text_fn *text_fn;
 	void *arg;
 	struct buf text;
-	bool blocks, off, ended, too_large, failed, final;
+	bool blocks, off, crowded, ended, too_large, failed, final;
 	/* blocks: the event thread fills one buffer while a pool thread drains the other */
 	uint8_t *fill, *drain;
 	size_t n_fill, n_drain, in_place, in_place_done;
@@ -189,6 +190,7 @@ struct httpd {
 	pthread_cond_t all_done;
 	atomic_uint active;		/* requests asked, not done */
 	atomic_uint body_buffers, large_rings;
+	atomic_uint_fast64_t text_bytes;
 	atomic_uint_fast64_t requests, dropped_slow, refused;
 };
 

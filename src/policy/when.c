@@ -187,6 +187,11 @@ bool image_matches(const struct slice_list *patterns, const struct report *r)
 		bare = slice_upto(bare, (size_t)colon);
 	if (any_glob(patterns, bare))
 		return true;
+	/* "REPOSITORY@DIGEST": that image, and only there. */
+	AUTO_BUF exact = BUF(4096);
+	buf_printf(&exact, "%.*s@%.*s", SLICE_ARG(bare), SLICE_ARG(r->digest));
+	if (!exact.failed && any_glob(patterns, buf_slice(&exact)))
+		return true;
 	ptrdiff_t scheme = slice_find(bare, SL("://"));
 	return (scheme > 0 && any_glob(patterns, slice_from(bare, (size_t)scheme + 3))) || any_glob(patterns, r->digest);
 }

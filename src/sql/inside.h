@@ -62,7 +62,7 @@ void sql_pool_destroy(struct sql_pool *p);
 void sql_pool_give(struct sql_pool *p, unsigned i);
 
 struct sql_listeners {
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex, telling;	/* telling: held while they are called */
 	struct { sql_change_fn *fn; void *arg; } item[SQL_MAX_LISTENERS];
 	_Atomic unsigned n;
 };

@@ -195,11 +195,24 @@ enum err_code sql_listen(struct sql *db, sql_change_fn *fn, void *arg, struct er
 	return rc;
 }
 
+void sql_unlisten(struct sql *db, sql_change_fn *fn, void *arg)
+{
+	struct sql_listeners *l = &db->listeners;
+	pthread_mutex_lock(&l->telling);
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->item[i].fn == fn && l->item[i].arg == arg)
+			l->item[i].fn = NULL;
+	pthread_mutex_unlock(&l->telling);
+}
+
 void sql_tell_listeners(struct sql *db, bool announced, bool alive)
 {
 	struct sql_listeners *l = &db->listeners;
+	pthread_mutex_lock(&l->telling);
 	for (unsigned i = 0; i < l->n; i++)	/* items are only ever added, and n counts them once they are complete */
-		l->item[i].fn(l->item[i].arg, announced, alive);
+		if (l->item[i].fn)
+			l->item[i].fn(l->item[i].arg, announced, alive);
+	pthread_mutex_unlock(&l->telling);
 }
 
 /* --- Shared by the backends ------------------------------------------------------------------------------------------ */
@@ -210,9 +223,14 @@ void sql_base_init(struct sql *db, const struct sql_backend *ops, const struct s
 	db->connections = o->connections ? o->connections : 4;
 	db->busy_ms = o->busy_ms ? o->busy_ms : SQL_BUSY_MS;
 	pthread_mutex_init(&db->listeners.mutex, NULL);
+	pthread_mutex_init(&db->listeners.telling, NULL);
 }
 
-void sql_base_destroy(struct sql *db) { pthread_mutex_destroy(&db->listeners.mutex); }
+void sql_base_destroy(struct sql *db)
+{
+	pthread_mutex_destroy(&db->listeners.mutex);
+	pthread_mutex_destroy(&db->listeners.telling);
+}
 
 enum err_code sql_tx_fail(struct sql_tx *tx, const struct err *e)
 {

@@ -67,7 +67,7 @@ enum err_code store_blob_named(struct sql_tx *tx, int64_t repo_id, struct slice 
 {
 	int64_t n;
 	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 AS one FROM manifest_ref f JOIN repo_manifest m ON m.digest = f.digest WHERE f.child = ?2"
-			" AND f.kind < 2 AND m.repo_id = ?1 LIMIT 1) AS found", "it", repo_id, digest));
+			" AND f.kind < 2 AND m.repo_id = ?1 AND " STORE_REF_HELD("f") " LIMIT 1) AS found", "it", repo_id, digest));
 	*ret = n > 0;
 	return OK;
 }

@@ -97,8 +97,11 @@ enum err_code store_blob_repos(struct sql_tx *tx, struct slice digest, uint64_t 
 enum err_code store_repo_bytes(struct sql_tx *tx, int64_t repo_id, uint64_t *ret, struct err *e)
 {
 	int64_t n;
+	int64_t manifests;
+	TRY(sql_one_int(tx, &manifests, e, "SELECT CAST(COALESCE(SUM(m.size), 0) AS $INT) FROM manifest m JOIN repo_manifest r ON r.digest = m.digest WHERE r.repo_id = ?1", "i",
+			repo_id));
 	TRY(sql_one_int(tx, &n, e, "SELECT CAST(COALESCE(SUM(size), 0) AS $INT) FROM blob WHERE digest IN (SELECT digest FROM repo_blob WHERE repo_id = ?1)"
 			" OR digest IN (SELECT f.child FROM manifest_ref f JOIN repo_manifest m ON m.digest = f.digest WHERE m.repo_id = ?1 AND f.kind < 2)", "i", repo_id));
-	*ret = (uint64_t)n;
+	*ret = (uint64_t)n + (uint64_t)manifests;
 	return OK;
 }

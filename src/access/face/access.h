@@ -71,6 +71,9 @@ enum access_result access_identify_slow(struct access *a, struct slice authoriza
 					unsigned *ret_wait_s);
 bool access_may(const struct access_subject *s, unsigned right, struct slice repository);
 bool access_may_list(const struct access_subject *s, struct slice repository);	/* see its name */
+/* The right in every repository that a pattern can match (a name is a pattern). A grant covers it that counts everywhere, that is the same pattern, or that is PREFIX/xx (xx: two asterisks) of a
+ * PREFIX/ that the pattern begins with; nothing cleverer is believed: a grant on "team/x" (x: one asterisk), held against the text of a wider pattern, would seem to fit. */
+bool access_may_pattern(const struct access_subject *s, unsigned right, struct slice pattern);
 /* A right on some repository, whichever (console, lists). */
 bool access_may_somewhere(const struct access_subject *s, unsigned right);
 

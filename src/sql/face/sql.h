@@ -79,6 +79,8 @@ struct slice sql_bytes(struct sql_rows *rows, int column);
  * sql_close; fn may read and write. */
 typedef void sql_change_fn(void *arg, bool announced, bool alive);
 [[nodiscard]] enum err_code sql_listen(struct sql *db, sql_change_fn *fn, void *arg, struct err *e);
+/* Waits for a call that is running; none comes afterwards. Not from fn. */
+void sql_unlisten(struct sql *db, sql_change_fn *fn, void *arg);
 [[nodiscard]] enum err_code sql_announce(struct sql_tx *tx, struct err *e);
 
 /* SQLite: a consistent copy into a new file while in use (backup), synced; ERR_USAGE when there is a file already. PostgreSQL: ERR_UNSUPPORTED (pg_dump). */

@@ -70,12 +70,15 @@ struct store_tag { struct slice name, pushed_digest, served_digest; int64_t push
 [[nodiscard]] enum err_code store_blob_used(struct sql_tx *tx, struct slice digest, uint64_t *ret_used_s, struct err *e);
 /* Names of repositories, at most n, in which the blob is linked or named, whoever may see that. */
 [[nodiscard]] enum err_code store_blob_repos(struct sql_tx *tx, struct slice digest, uint64_t n, store_name_fn *fn, void *arg, struct err *e);
-/* Bytes of all distinct blobs linked or named in a repository (quota). */
+/* Bytes of all distinct blobs linked or named in a repository, and of its manifests (quota). */
 [[nodiscard]] enum err_code store_repo_bytes(struct sql_tx *tx, int64_t repo_id, uint64_t *ret, struct err *e);
 [[nodiscard]] enum err_code store_blob_link(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, struct err *e);
 /* account empty with any: linked by anybody. since_s: only links younger. */
 [[nodiscard]] enum err_code store_blob_linked(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, bool any, uint64_t since_s, bool *ret, struct err *e);
-/* Some manifest of this repository that names the blob. */
+/* In a WHERE: the manifest_ref speaks of a blob that was brought to the repository ?1. A layer that need not be there (is_foreign) is not asked for when the manifest is put,
+ * so naming it shows nothing: it counts where the blob was uploaded or mounted. */
+#define STORE_REF_HELD(ref) "(" ref ".is_foreign = 0 OR EXISTS (SELECT 1 FROM repo_blob held WHERE held.repo_id = ?1 AND held.digest = " ref ".child))"
+/* Some manifest of this repository that names the blob, and the blob came with it. */
 [[nodiscard]] enum err_code store_blob_named(struct sql_tx *tx, int64_t repo_id, struct slice digest, bool *ret, struct err *e);
 [[nodiscard]] enum err_code store_blob_unlink(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct err *e);	/* ERR_NOT_FOUND: no link */
 

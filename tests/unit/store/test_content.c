@@ -97,6 +97,10 @@ static enum err_code manifests_tx(struct sql_tx *tx, void *arg, struct err *e)
 	CHECK(got.n_refs == 2 && got.refs[1].foreign && got.refs[1].size == 7 && slice_eqs(got.body, "{}") && slice_eqs(got.config_type, "c/d") &&
 		    got.kind == STORE_ARTIFACT);
 	CHECK(store_manifest_get(tx, other, SL(DC), 0, &a, &got, e) == ERR_NOT_FOUND);
+	/* a foreign layer: naming it shows nothing before it was brought */
+	MUST(store_blob_named(tx, repo, SL(DB), &yes, e));
+	CHECK(!yes);
+	MUST(store_blob_link(tx, repo, SL(DB), SL("me"), e));
 	MUST(store_blob_named(tx, repo, SL(DB), &yes, e));
 	CHECK(yes);
 	MUST(store_blob_named(tx, other, SL(DB), &yes, e));

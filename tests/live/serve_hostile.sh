@@ -1,0 +1,41 @@
+#!/bin/bash
+# `pabean serve` under attack: ATTACKS.md 1-13 (3, 4 and 9 against upstreams are in upstream.sh), browsers, uploads, bombs, floods.
+. "$(dirname "$0")/inc/images.sh"
+. "$here/inc/serve.sh"
+need serve_hostile python3:python3 curl:curl openssl:openssl
+cd "$work" || exit 1
+serve_data
+secret=only-for-this-test
+hash=$(openssl passwd -6 $secret)
+cat >accounts.yaml <<END
+users:
+  - {name: root, hash: "$hash", grants: ["**:pull,push,delete,approve,admin"]}
+  - {name: alice, hash: "$hash", grants: ["team/**:pull,push", "scratch/**:pull,push", "warned/**:pull,push", "small/**:pull,push"]}
+  - {name: bob, hash: "$hash", grants: ["bob/**:pull,push"]}
+  - {name: pusher, hash: "$hash", grants: ["team/**:push", "scratch/**:push"]}
+  - {name: fixer, hash: "$hash", grants: ["fixed/**:pull,push,delete"]}
+  - {name: near, hash: "$hash", grants: ["team/*:pull,approve"]}
+END
+chmod 600 accounts.yaml
+cat >policy.yaml <<'P'
+version: 1
+rules:
+  - {name: miner, when: {kind: [miner, malware]}, then: refuse, because: "It mines"}
+  - {name: unseen, when: {kind: coverage, skip: [layer, executable, budget]}, then: hold, because: "Not all of it was seen"}
+P
+serve_start one "anonymous: []
+accounts: {file: $work/accounts.yaml}
+repositories:
+  - {match: \"scratch/**\", gate: \"off\"}
+  - {match: \"warned/**\", gate: warn, policy: strict}
+  - {match: \"small/**\", gate: \"off\", quota: 20000}
+  - {match: \"fixed/**\", gate: \"off\", immutable_tags: true}
+  - {match: \"**\", gate: enforce, policy: strict}
+policies: {strict: $work/policy.yaml}
+pull_wait: 10s" || { echo "not ok - the server starts"; tail -5 one.log >&2; exit 1; }
+part() { python3 "$here/serve_hostile.py" "$url" $secret "$work" "$@" || { echo "# $1: the server's last words" >&2; grep -E 'level=(error|warn)' one.log | tail -4 | cut -c1-400 >&2; }; }
+for p in ${PARTS:-blobs manifests}; do part "$p"; done
+check "the server is the one that was started" kill -0 "$(cat one.pid)"
+check "nothing went wrong inside (no 500)" sh -c "! grep -q 'status=500' $work/one.log"
+check "the audit log is whole" "$PABEAN" audit-log verify --state "$work/one/state"
+[ -z "${KEEP_LOG:-}" ] || cp one.log "$KEEP_LOG"
