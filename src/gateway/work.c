@@ -102,7 +102,7 @@ static enum err_code open_box(struct worker *k, struct engine_box **ret, struct 
 		return err_set(e, ERR_NOMEM, 0, "out of memory");
 	b->arena = ARENA(1 << 20);
 	gate_data_id(k->g, b->data_id);
-	struct scan_options o = { .oci = OCI_OPTIONS_DEFAULT, .db_dir = arena_strdup(&b->arena, k->g->run->db_dir),
+	struct scan_options o = { .oci = OCI_OPTIONS_DEFAULT, .judge_diff_ids = true, .db_dir = arena_strdup(&b->arena, k->g->run->db_dir),
 				  .cache_dir = arena_strdup(&b->arena, k->g->run->cache_dir), .log = on_engine_log, .arg = k };
 	o.intel_file = (const char *)arena_printf(&b->arena, "%s/intel.table", k->g->run->db_dir).p;
 	o.yara_paths = b->yara;

@@ -37,6 +37,7 @@ struct layer_result {
 	char diff_id[8 + 65];		/* "sha256:…"; empty when the worker did not get to the end */
 	uint64_t stored_bytes;
 	bool from_cache;
+	bool other_diff_id;		/* not what the config says (judge_diff_ids) */
 	bool incomplete;		/* the worker crashed or ran out of time: the facts hold a SKIP_LAYER */
 	struct fact_hello hello;
 	uint64_t ns;

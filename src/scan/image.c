@@ -126,6 +126,18 @@ static enum err_code judge_compression(struct collect *c, const struct image_wor
 	return OK;
 }
 
+static enum err_code judge_diff_ids(struct collect *c, const struct image_work *w, struct err *e)
+{
+	for (size_t i = 0; i < w->img->n_layers; i++) {
+		if (!w->results[i].other_diff_id)
+			continue;
+		struct fact f = { .type = FACT_INTEGRITY, .integrity = { .what = SL("layer.diff-id"), .detail = arena_printf(w->r->arena,
+			"It decompresses to %s, the config says %.*s", w->results[i].diff_id, SLICE_ARG(w->img->layers[i].diff_id)) } };
+		TRY(threat_judge_layer_fact(c->judge, (int)i, &f, e));
+	}
+	return OK;
+}
+
 static enum err_code judge(struct image_work *w, struct collect *c, struct err *e)
 {
 	struct scan_engine *s = w->s;
@@ -137,6 +149,7 @@ static enum err_code judge(struct image_work *w, struct collect *c, struct err *
 	TRY(collect_run(c, w->pseudo.facts, e));
 	TRY(uninspected_layers(c, w, e));
 	TRY(judge_compression(c, w, e));
+	TRY(judge_diff_ids(c, w, e));
 	finish_packages(w->r);
 	TRY(threat_judge_config(j, e));
 	TRY(threat_judge_finish(j, e));

@@ -100,10 +100,13 @@ static enum err_code inspect_one(struct layers_job *j, size_t i, struct err *e)
 	return OK;
 }
 
-static enum err_code check_diff_id(const struct oci_image *img, size_t i, const struct layer_result *r, struct err *e)
+static enum err_code check_diff_id(const struct scan_engine *s, const struct oci_image *img, size_t i, struct layer_result *r, struct err *e)
 {
 	struct slice want = img->layers[i].diff_id;
 	if (!r->facts || r->incomplete || !want.n || slice_has_prefix(want, SL("sha512:")) || slice_eqs(want, r->diff_id))
+		return OK;
+	r->other_diff_id = s->o.judge_diff_ids;
+	if (r->other_diff_id)
 		return OK;
 	return err_set(e, ERR_DIGEST, 0, "layer %zu decompresses to %s, but the image's config says %.*s; the image is damaged or lying", i + 1,
 		       r->diff_id, SLICE_ARG(want));
@@ -121,7 +124,7 @@ static void *layers_main(void *arg)
 			return NULL;
 		enum err_code code = inspect_one(j, i, &j->errors[i]);
 		if (code == OK)
-			code = check_diff_id(j->img, i, &j->results[i], &j->errors[i]);
+			code = check_diff_id(j->s, j->img, i, &j->results[i], &j->errors[i]);
 		/* Something below may have tried and gone on: only the returned code says how it ended. */
 		j->errors[i].code = code;
 		engine_progress(j->s, 0, 1);
@@ -188,7 +191,7 @@ static enum err_code plan(struct layers_job *j, struct err *e)
 		if (!used)
 			TRY(use_cached(j, i, &used, e));
 		if (used) {
-			TRY(check_diff_id(j->img, i, &j->results[i], e));
+			TRY(check_diff_id(j->s, j->img, i, &j->results[i], e));
 			engine_progress(j->s, 0, 1);
 		} else if (planned(j, l->digest)) {
 			j->later[j->n_later++] = i;
@@ -222,7 +225,7 @@ static enum err_code run_all(struct layers_job *j, struct err *e)
 }
 
 /* The blobs of a stream were inspected when they came by; here they find their layers. */
-static enum err_code from_pumped(const struct oci_image *img, struct pumped_list *pumped, struct layer_result *results, struct err *e)
+static enum err_code from_pumped(const struct scan_engine *s, const struct oci_image *img, struct pumped_list *pumped, struct layer_result *results, struct err *e)
 {
 	for (size_t i = 0; i < img->n_layers; i++) {
 		const struct oci_layer *l = &img->layers[i];
@@ -242,7 +245,7 @@ static enum err_code from_pumped(const struct oci_image *img, struct pumped_list
 			return err_set(e, ERR_DIGEST, 0, "layer %zu is not what its digest says: expected %.*s, got %s", i + 1, SLICE_ARG(l->digest),
 				       hit->result.digest);
 		results[i] = hit->result;	/* borrowed: the list owns the facts */
-		TRY(check_diff_id(img, i, &results[i], e));
+		TRY(check_diff_id(s, img, i, &results[i], e));
 	}
 	return OK;
 }
@@ -251,7 +254,7 @@ enum err_code layers_inspect(struct scan_engine *s, struct oci_source *src, cons
 			     struct layer_result *results, struct err *e)
 {
 	if (pumped)
-		return from_pumped(img, pumped, results, e);
+		return from_pumped(s, img, pumped, results, e);
 	struct layers_job j = { .s = s, .src = src, .img = img, .results = results, .n = img->n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
 	if (!j.n)
 		return OK;

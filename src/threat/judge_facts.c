@@ -29,6 +29,7 @@ static const struct integrity_row integrity_rows[] = {
 	{ "zstd.trailing", SEV_MEDIUM, "Bytes behind the end of a compressed layer", rebuild },
 	{ "zip.directory", SEV_MEDIUM, "An archive with two contradicting tables of contents",
 	  "Unpack it with a tool that you trust and pack it again. Readers of this archive may run code that scanners do not see." },
+	{ "layer.diff-id", SEV_HIGH, "A layer is not what the image's config says", "Build and push the image again: runtimes that check refuse it." },
 	{ "layer.compression", SEV_MEDIUM, "A layer is compressed in a way that only some runtimes read", "Push the image again with gzip or zstd." },
 	{ "media-type", SEV_LOW, "A layer is compressed in another way than its media type says", "Push the image again with a current tool." },
 	{ "toc.mismatch", SEV_HIGH, "A layer's table of contents contradicts the layer",

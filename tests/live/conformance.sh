@@ -1,6 +1,6 @@
 #!/bin/bash
 # The specification's own conformance programme, for version 1.1 and its development version: on a repository without a gate and without accounts, where nothing
-# may fail; and by an account under `gate: enforce`, where the only thing that may fail is reading blobs of the programme's images, whose configs lie about their layers.
+# may fail; and by an account under `gate: enforce` with a policy that admits the programme's images (whose configs lie about their layers, which is a finding).
 # CONFORMANCE: the programme, already built. Else it is built once, from its module, and kept in $PABEAN_TEST_CACHE (default: ~/.cache/pabean-tests).
 cache=${PABEAN_TEST_CACHE:-${HOME:-/tmp}/.cache/pabean-tests}
 real_home=${HOME:-/root}
@@ -56,11 +56,6 @@ clean() {	# exit 0, a results file, and no failure in it
 	return 1
 }
 
-only_image_blobs() {
-	[ -s "$1/results.yaml" ] && [ "$(sed -n 's/^ *Pass\.*: *//p' "$1/out")" -gt 500 ] || return 1
-	! grep 'failed test' "$1/out" | grep -Ev 'name="OCI Conformance Test/[a-z0-9-]+/pull/blob-get" error="blob get failed: unexpected status code, expected one of \[200\], received 404'
-}
-
 serve_start off 'workers: 0
 anonymous: [pull, push, delete]
 repositories: [{match: "conf/**", gate: off}]'
@@ -81,7 +76,6 @@ policies: {default: $work/admit.yaml}
 repositories: [{match: \"**\", gate: enforce}]"
 for v in 1.1 dev; do
 	run enforce $v OCI_USERNAME=conf OCI_PASSWORD=only-for-this-test
-	check "conformance $v, by an account under the gate: $(sed -n 's/^ *Pass\.*: *//p' "$work/enforce/$v/out") pass, nothing fails but blobs of images that lie" \
-		only_image_blobs "$work/enforce/$v"
+	check "conformance $v, by an account under the gate: $(sed -n 's/^ *Pass\.*: *//p' "$work/enforce/$v/out") pass" clean "$work/enforce/$v"
 done
 serve_stop enforce

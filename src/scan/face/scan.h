@@ -34,6 +34,7 @@ struct scan_options {
 	unsigned expand_depth;			/* 0: 4 */
 	bool packages_only;			/* no patterns, indicators, nested archives: only what vulnerabilities need */
 	bool include_owned, declared;		/* SCAN.md 22 */
+	bool judge_diff_ids;			/* a layer that is not what the config says is a finding (integrity, high), not an error: for who must give each image a verdict */
 	uint64_t now_s;				/* the time findings are judged at; 0: when each image is */
 	uint64_t db_max_age_ms;			/* 0: 7 days */
 	bool stats;
