@@ -100,7 +100,7 @@ bool reg_mount(struct call *c, struct slice digest, struct slice from, bool has_
 void reg_blob_created(struct call *c, struct slice digest);	/* 201 */
 /* May the caller use the blob in a manifest of this repository? It was brought here by the caller, or the caller sees it here. */
 [[nodiscard]] enum err_code reg_blob_usable(struct call *c, struct slice digest, bool *ret, struct err *e);
-/* Did the caller (no anonymous one) bring it here since then? */
+/* Did the caller bring it here since then? The anonymous are told for HEAD only, and only where they may push. */
 [[nodiscard]] enum err_code reg_blob_own(struct call *c, struct slice digest, uint64_t since_s, bool *ret, uint64_t *ret_size, struct err *e);
 /* Renews a blob's grace when it is older than some minutes. */
 void reg_blob_renew(struct call *c, struct slice digest);

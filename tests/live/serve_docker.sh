@@ -89,6 +89,7 @@ check "docker: a miner is pushed" docker_push miner $R/docker/openjdk:17
 check "docker: and refused, with the reason" said docker refused "mines cryptocurrency" docker_pull $R/docker/openjdk:17
 check "docker: with the report's address" grep -qF "http://$R/api/v1/report?reference=docker/openjdk@" said/docker.refused
 check "docker: and without advice to log in" not grep -q "docker login" said/docker.refused
+check "docker: pushed again, after the verdict" docker_push miner $R/docker/openjdk:18
 check "docker: OCI, as others push it" eval 'reg push $url oci/app 1 clean >/dev/null && docker_pull $R/oci/app:1'
 reg push "$url" multi/app "" arm-miner >/dev/null
 reg index "$url" multi/app bad "clean=linux/amd64" "arm-miner=linux/arm64" >/dev/null 2>&1 || { reg push "$url" multi/app "" clean >/dev/null; reg index "$url" multi/app bad \

@@ -98,6 +98,7 @@ clients_accounts() {
 		check "$c: a miner's pusher does not get its bytes back" said $c refused-pusher "" eval "${c}_push miner $A/$c/openjdk:17 && ${c}_pull $A/$c/openjdk:17"
 		check "$c: and learns the reason" said $c refused-login "mines cryptocurrency" ${c}_pull "$A/$c/openjdk:17"
 	done
+	check "the anonymous do not see its blobs, not by HEAD either" [ "$(status HEAD "/v2/skopeo/openjdk/blobs/$(sum miner/layer)")" = 404 ]
 	check "skopeo deletes a tag" skopeo delete --tls-verify=false "docker://$A/skopeo/app:1"
 	check "and it is gone" [ "$(status HEAD /v2/skopeo/app/manifests/1)" = 404 ]
 	unset REGISTRY_AUTH_FILE
