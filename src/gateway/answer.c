@@ -47,6 +47,7 @@ static struct fault fault_of(const struct err *e)
 	case ERR_AUTH: return (struct fault){ 502, "UNAVAILABLE", "the upstream registry wants other credentials than are configured", 0 };
 	case ERR_TIMEOUT: return (struct fault){ 503, "UNAVAILABLE", "this took too long; try again", 5 };
 	case ERR_IO: return (struct fault){ 503, "UNAVAILABLE", "the registry cannot read or write its data at the moment; try again", 10 };
+	case ERR_USAGE: return (struct fault){ 400, "UNSUPPORTED", "a parameter of this request is no text", 0 };
 	case ERR_NOMEM: return (struct fault){ 503, "UNAVAILABLE", "the registry is short of memory; try again", 5 };
 	case ERR_LIMIT: return (struct fault){ 429, "TOOMANYREQUESTS", "a limit is reached; try again later", 30 };
 	case ERR_CANCELLED: return (struct fault){ 503, "UNAVAILABLE", "somebody else works at the same thing; try again", 1 };

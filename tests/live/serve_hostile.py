@@ -6,6 +6,7 @@ url = urllib.parse.urlparse(sys.argv[1])
 secret, work = sys.argv[2], sys.argv[3]
 OCI = "application/vnd.oci.image."
 MT, IX = {"Content-Type": OCI + "manifest.v1+json"}, {"Content-Type": OCI + "index.v1+json"}
+server = os.environ.get("SERVER", "one")
 slow = bool(os.environ.get("SANITIZED"))
 
 def sha(b): return "sha256:" + hashlib.sha256(b).hexdigest()
@@ -29,7 +30,7 @@ class unix(http.client.HTTPConnection):
     def __init__(self): super().__init__("localhost", timeout=60)
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(work + "/one/state/pabean.sock")
+        self.sock.connect(work + "/" + server + "/state/pabean.sock")
 
 def operator(method, path, body=None):
     c = unix()
@@ -102,7 +103,7 @@ def index(children, **more):
         {"mediaType": k, "digest": d, "size": n} for k, d, n in children], **more}).encode()
 
 def rss():
-    with open(work + "/one.pid") as f: pid = f.read().strip()
+    with open(work + "/" + server + ".pid") as f: pid = f.read().strip()
     for line in open(f"/proc/{pid}/status"):
         if line.startswith("VmRSS"): return int(line.split()[1]) // 1024
 
@@ -185,6 +186,188 @@ def manifests():
     check("many parents of one image cost no more than their number", time.time() - began < (90 if slow else 25), True)
     check("the image is served", pull(r, "good"), 200)
     check("the server lives", alive(), True)
+
+# --- Who may do what (8, 13, 17, 24; tokens) ---------------------------------------------------------------------------------------------
+
+def token(scopes, user="alice"):
+    s, _, b = call("GET", "/token?" + "&".join("scope=" + urllib.parse.quote(x) for x in scopes), user=user)
+    return json.loads(b)["token"] if s == 200 else None
+
+def bearer(t): return {"Authorization": "Bearer " + t}
+
+def rights():
+    m, layer = image("team/rights", {"d": b"q"})
+    push("team/rights", "v", m), image("team/other", {"d": b"q"}), push("team/other", "v", m)
+    check("admitted for others", pull("team/rights", "v", "root"), 200)
+    t = token(["repository:team/rights:pull"])
+    ask = lambda method, path, t: status(method, path, b"" if method == "POST" else None, None, bearer(t))
+    check("a token where it was given", ask("GET", "/v2/team/rights/manifests/v", t), 200)
+    check("a token on another repository", ask("GET", "/v2/team/other/manifests/v", t), 401, 403)
+    check("a token to pull, pushing", ask("POST", "/v2/team/rights/blobs/uploads/", t), 401, 403)
+    check("a token to pull, mounting from elsewhere", ask("POST", f"/v2/team/rights/blobs/uploads/?mount={sha(layer)}&from=team/other", t), 401, 403)
+    check("a token to push, deleting", {ask("DELETE", f"/v2/team/rights/manifests/{r}", token(["repository:team/rights:push,delete"])) for r in ("v", sha(m))} <= {401, 403}, True)
+    check("a token of patterns, paths or nothing gives nothing", {ask("GET", "/v2/private/app/manifests/v", token([x])) for x in
+          ("repository:**:pull", "repository:*:pull", "repository:private/app:pull", "registry:catalog:*", "repository:team/../private/app:pull", "x")}, {401})
+    head, body, mac = t.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    claims["access"][0]["name"] = "team/other"
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    check("forged tokens", {ask("GET", "/v2/team/other/manifests/v", x) for x in (f"{head}.{forged}.{mac}", f"{none}.{forged}.", f"{none}.{body}.{mac}", f"{head}.{body}.", t[:-2],
+          t + "A", "." * 3, "A" * 20000, head)} <= {400, 401, 431}, True)
+    check("a token gets no token", status("GET", "/token?scope=repository:team/other:pull", user=None, headers=bearer(t)) != 200, True)
+    check("two credentials at once: 400", b" 400 " in raw(f"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('bob')['Authorization']}\r\nAuthorization: {basic('root')['Authorization']}\r\n\r\n".encode())[:20], True)
+    check("anonymous: no delete, approve, report, account", {call(v, p, b"{}", None)[0] for v, p in (("DELETE", "/v2/team/rights/manifests/v"), ("POST", "/api/v1/approve"), ("POST", "/api/v1/revoke"),
+          ("POST", "/api/v1/waive"), ("POST", "/api/v1/rejudge"), ("GET", f"/api/v1/report?reference=team/rights@{sha(m)}"), ("GET", "/api/v1/accounts"), ("POST", "/api/v1/accounts"), ("GET", "/api/v1/events"))}, {401})
+    check("a pusher approves nothing", call("POST", "/api/v1/approve", json.dumps({"reference": f"team/rights@{sha(m)}", "reason": "x", "until": "1d"}).encode())[0], 403)
+    wide = lambda what, **k: call("POST", "/api/v1/" + what, json.dumps({"reference": f"team/rights@{sha(m)}", "reason": "wide", "until": "1d", **k}).encode(), "near")[0]
+    check("who approves in team/* does not in team/**, **, or elsewhere", {wide(w, repositories=p, **k) for w, k in (("approve", {}), ("revoke", {}), ("waive", {"finding": "x"}))
+          for p in ("team/**", "**", "*", "team/*/x", "private/app", "team/[a-z]*", "tea?/rights")}, {403})
+    check("but does in team/*", wide("approve", repositories="team/*"), 201)
+    check("a waiver for a digest holds where it was given", wide("waive", finding="miner"), 201)
+    rows = json.loads(operator("GET", "/api/v1/decisions")[2])["decisions"]
+    check("and says so", all("team/rights@sha256" in r["waiver"] for r in rows if r["kind"] == "waive"), True)
+    check("decisions are shown to who may pull there", [len(json.loads(call("GET", "/api/v1/decisions", user=u)[2])["decisions"]) for u in ("bob", "near")], [0, 2])
+    time.sleep(1.5)
+    check("every decision is in the audit log", sum("decision.approve" in l or "decision.waive" in l for l in open(work + "/" + server + "/state/audit.jsonl")), 2)
+    fixed = lambda seed: image("fixed/app", {"s": seed}, "fixer")[0]
+    one, two = fixed(b"1"), fixed(b"2")
+    check("a tag that does not change: set, not overwritten", (push("fixed/app", "latest", one, "fixer"), push("fixed/app", "latest", two, "fixer")), (201, 403))
+    check("nor by its digest", push("fixed/app", sha(two) + "?tag=latest", two, "fixer"), 403)
+    check("nor removed, by itself or with its manifest", {status("DELETE", f"/v2/fixed/app/manifests/{r}", user="fixer") for r in ("latest", sha(one))}, {403})
+    check("it is what it was", sha(call("GET", "/v2/fixed/app/manifests/latest", user="fixer")[2]), sha(one))
+    full = [call("POST", "/v2/team/uploads/blobs/uploads/", b"")[:2] for _ in range(70)]
+    check("uploads open at once have a limit: 429", (30 < sum(s == 202 for s, _ in full) <= 64, full[-1][0]), (True, 429))
+    check("which is the account's own", status("POST", "/v2/bob/x/blobs/uploads/", b"", "bob"), 202)
+    for s, h in full:
+        if s == 202: call("DELETE", h["Location"])
+    # Quota: by blobs, by mounts, by manifests.
+    big = json.dumps({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": desc("application/vnd.oci.empty.v1+json", b"{}"), "layers": [], "annotations": {"x": "y" * 9000}})
+    put_blob("small/app", b"{}")
+    many = [push("small/app", sha(b), b) for b in (big.replace('"y', f'"{i}').encode() for i in range(4))]
+    check("a quota counts manifests", (many[0], many[-1]), (201, 403))
+    put_blob("scratch/app", b"m" * 19000)
+    check("and mounts", status("POST", f"/v2/small/app/blobs/uploads/?mount={sha(b'm' * 19000)}&from=scratch/app", b""), 202)
+
+# --- Browsers, HTTP, logs (2, 6, 10, 17) -----------------------------------------------------------------------------------------------------
+
+def browsers():
+    host = f"{url.hostname}:{url.port}"
+    rebind = lambda name: raw(f"GET /v2/ HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())[9:12]
+    check("a name that was rebound: 421", {rebind(n) for n in ("evil.example", f"evil.example:{url.port}", "localhost.evil.example", "127.0.0.1.evil.example", "[::1].evil", "")} <= {b"421", b"400"}, True)
+    check("no name at all", raw(b"GET /v2/ HTTP/1.0\r\n\r\n")[9:12], b"421")
+    post = lambda **h: status("POST", "/v2/team/x/blobs/uploads/", b"", headers={k.replace("_", "-"): v for k, v in h.items()})
+    check("another site's page changes nothing", {post(Origin=o) for o in ("http://evil.example", "null", f"http://{host}.evil.example", f"http://{url.hostname}:1")} | {post(Sec_Fetch_Site=s) for s in ("cross-site", "same-site")}, {403})
+    check("one's own page may", post(Origin=f"http://{host}", Sec_Fetch_Site="same-origin"), 202)
+    check("no page of another site reads anything", [k for k in call("GET", "/v2/", headers={"Origin": "http://evil.example"})[1] if k.lower().startswith("access-control")], [])
+    auth = f"Authorization: {basic('alice')['Authorization']}\r\nHost: {host}\r\n"
+    bad = {"two lengths": f"POST /v2/team/x/blobs/uploads/ HTTP/1.1\r\n{auth}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+           "length and chunks": f"POST /v2/team/x/blobs/uploads/ HTTP/1.1\r\n{auth}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+           "two hosts": f"GET /v2/ HTTP/1.1\r\n{auth}Host: evil.example\r\n\r\n",
+           "a host in the target": f"GET http://evil.example/v2/ HTTP/1.1\r\n{auth}\r\n",
+           "a header of 100 KB": f"GET /v2/ HTTP/1.1\r\n{auth}X: {'y' * 100000}\r\n\r\n",
+           "10,000 headers": f"GET /v2/ HTTP/1.1\r\n{auth}" + "A: b\r\n" * 10000 + "\r\n",
+           "a path of 100 KB": f"GET /v2/{'a/' * 50000} HTTP/1.1\r\n{auth}\r\n",
+           "a folded line": f"GET /v2/ HTTP/1.1\r\n{auth}X: a\r\n b\r\n\r\n",
+           "a negative length": f"POST /v2/team/x/blobs/uploads/ HTTP/1.1\r\n{auth}Content-Length: -1\r\n\r\n"}
+    for name, text in bad.items():
+        got = raw(text.encode())
+        check(f"{name}: refused", got[9:12] in (b"400", b"413", b"414", b"421", b"431") or got == b"", True)
+    check("digests that are none: 400, no file is looked for", {status(v, f"/v2/team/x/{k}/{d}") for v in ("GET", "HEAD") for k in ("blobs", "manifests") for d in
+          ("sha256:..%2f..%2fetc%2fpasswd", "sha256:../../x", "sha256:" + "A" * 64, "sha256:abc", "sha1:" + "0" * 40, "sha256:" + "0" * 63 + "g", "sha256:" + "0" * 65)} <= {400, 404}, True)
+    check("lists without bounds", [status("GET", p) for p in ("/v2/_catalog?n=2147483648", "/v2/_catalog?n=18446744073709551617", "/v2/_catalog?n=-1", "/v2/team/rights/tags/list?n=2147483648")], [200, 200, 400, 200])
+    odd = ("'", "' OR 1=1 --", "%27%29%3b", "\\", "%00", "%ff", "*" * 300, "[" * 200, "{" * 200, "**/" * 60)
+    paths = ("/v2/_catalog?last={}", "/v2/team/rights/tags/list?last={}", f"/v2/team/rights/referrers/{sha(b'x')}?artifactType={{}}", "/api/v1/search?package=aa{}", "/api/v1/search?cve={}", "/api/v1/catalogue?repository={}",
+             "/api/v1/verdicts?repository={}&after={}", "/api/v1/queue?after={}", "/api/v1/verdict?reference=team/{}", "/api/v1/events?type={}", "/api/v1/decisions?digest={}")
+    check("filters are data", {status("GET", p.format(o, o).replace(" ", "%20")) for p in paths for o in odd} <= {200, 400, 404}, True)
+    check("what comes back is no page", {(h.get("Content-Type"), h.get("X-Content-Type-Options")) for h in [call("GET", "/api/v1/verdict?reference=<script>")[1]]}, {("application/json", "nosniff")})
+    check("nobody sets where webhooks go", {status(v, "/api/v1/" + p, b"{}", "root") for v in ("POST", "PUT", "PATCH") for p in ("webhooks", "upstreams", "webhooks/test", "config")} <= {404, 405}, True)
+    lines = "a%0atime=2026-01-01%20level=error%20msg=forged"
+    status("GET", f"/v2/team/x/manifests/{lines}"), status("GET", "/v2/", headers={"User-Agent": "x\tlevel=error"})
+    call("POST", "/api/v1/requests", json.dumps({"reference": "team/rights:v", "reason": "x\n{\"action\":\"forged\"}\u001b[2J"}).encode())
+    time.sleep(1.2)
+    log = open(work + "/" + server + ".log", "rb").read()
+    check("no line of the log is forged", (b"\ntime=2026-01-01" in log, b"\x1b" in log), (False, False))
+    check("nor one of the audit log", all(json.loads(l).get("action") != "forged" for l in open(work + "/" + server + "/state/audit.jsonl")), True)
+    check("no secret is in the log", secret.encode() in log or b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.ey" in log, False)
+
+# --- Floods (memory, connections, waiters) --------------------------------------------------------------------------------------------------------
+
+def many_files(n):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, n), hard))
+
+def connect(n, text, each=1000):
+    """n connections from several addresses of this machine, each having sent text."""
+    got = []
+    for i in range(n):
+        s = socket.socket()
+        s.bind((f"127.0.0.{20 + i // each}", 0))
+        s.setblocking(True); s.settimeout(5)
+        try:
+            s.connect((url.hostname, url.port))
+            s.sendall(text)
+            got.append(s)
+        except OSError:
+            s.close()
+    return got
+
+def pulls_go_on(name, m, repo="scratch/flood", seconds=2):
+    worst = 0
+    for _ in range(5):
+        began = time.time()
+        good = status("GET", f"/v2/{repo}/manifests/v", timeout=30) == 200
+        good = good and status("HEAD", f"/v2/{repo}/manifests/{sha(m)}", timeout=30) == 200
+        worst = max(worst, time.time() - began if good else 99)
+    check(name, worst < seconds * (5 if slow else 1), True)
+
+def floods():
+    many_files(7000)
+    m, _ = image("scratch/flood", {"e": b"f"})
+    push("scratch/flood", "v", m)
+    bound = 2000 if slow else 96
+    began = time.time()
+    held = connect(5000, b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+    check("5,000 slow connections are there", len(held) > 4900, True)
+    pulls_go_on("pulls go on beside them", m)
+    check(f"memory stays below {bound} MiB", rss() < bound or rss(), True)
+    for s in held: s.close()
+    # Bodies that are kept in memory, nearly complete, each dawdling.
+    body = b" " * (4 << 20)
+    text = f"PUT /v2/scratch/flood/manifests/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('alice')['Authorization']}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    held = []
+    for i in range(60):
+        s = connect(1, text)[0]
+        s.settimeout(2)
+        try: s.sendall(body[:-1])
+        except OSError: pass
+        held.append(s)
+    check("60 large manifests that never end: memory is bounded", rss() < (2000 if slow else 180) or rss(), True)
+    pulls_go_on("pulls go on beside them", m)
+    check("and small pushes", push("scratch/flood", "v2", m), 201)
+    for s in held: s.close()
+
+def waiters():
+    """On a server whose images are never inspected."""
+    many_files(7000)
+    m, _ = image("scratch/flood", {"e": b"f"})
+    push("scratch/flood", "v", m)
+    w, _ = image("team/wait", {"g": b"h"})
+    push("team/wait", "v", w)
+    text = f"GET /v2/team/wait/manifests/v HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('root')['Authorization']}\r\n\r\n".encode()
+    held = connect(5000, text)
+    pulls_go_on("5,000 who wait for one image do not stop pulls", m)
+    check("pushes go on", push("scratch/flood", "v2", m), 201)
+    check("memory", rss() < (2000 if slow else 110) or rss(), True)
+    answers = {}
+    for s in held:
+        s.settimeout(60)
+        try: a = s.recv(400)[9:12]
+        except OSError: a = b"none"
+        answers[a] = answers.get(a, 0) + 1
+        s.close()
+    check("each is told to come again", sum(n for a, n in answers.items() if a in (b"429", b"503")) > 4900 and not answers.get(b"200"), True)
+    if failed: print("#", answers, file=sys.stderr)
 
 if __name__ == "__main__":
     globals()[sys.argv[4].replace("-", "_")]()

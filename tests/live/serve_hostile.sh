@@ -23,7 +23,7 @@ rules:
   - {name: miner, when: {kind: [miner, malware]}, then: refuse, because: "It mines"}
   - {name: unseen, when: {kind: coverage, skip: [layer, executable, budget]}, then: hold, because: "Not all of it was seen"}
 P
-serve_start one "anonymous: []
+rules="anonymous: []
 accounts: {file: $work/accounts.yaml}
 repositories:
   - {match: \"scratch/**\", gate: \"off\"}
@@ -31,11 +31,27 @@ repositories:
   - {match: \"small/**\", gate: \"off\", quota: 20000}
   - {match: \"fixed/**\", gate: \"off\", immutable_tags: true}
   - {match: \"**\", gate: enforce, policy: strict}
-policies: {strict: $work/policy.yaml}
+policies: {strict: $work/policy.yaml}"
+serve_start one "$rules
 pull_wait: 10s" || { echo "not ok - the server starts"; tail -5 one.log >&2; exit 1; }
 part() { python3 "$here/serve_hostile.py" "$url" $secret "$work" "$@" || { echo "# $1: the server's last words" >&2; grep -E 'level=(error|warn)' one.log | tail -4 | cut -c1-400 >&2; }; }
-for p in ${PARTS:-blobs manifests}; do part "$p"; done
+for p in ${PARTS:-blobs manifests rights browsers floods}; do part "$p"; done
 check "the server is the one that was started" kill -0 "$(cat one.pid)"
 check "nothing went wrong inside (no 500)" sh -c "! grep -q 'status=500' $work/one.log"
 check "the audit log is whole" "$PABEAN" audit-log verify --state "$work/one/state"
 [ -z "${KEEP_LOG:-}" ] || cp one.log "$KEEP_LOG"
+serve_stop one
+# What nobody inspects is waited for.
+serve_start two "$rules
+workers: 0
+pull_wait: 6s"
+SERVER=two part waiters
+check "this one lives, too" kill -0 "$(cat two.pid)"
+# Default credentials (11).
+for user in admin:admin admin:password; do
+	printf 'users:\n  - {name: %s, hash: "%s", grants: ["**:pull"]}\n' "${user%%:*}" "$(openssl passwd -6 "${user#*:}")" >accounts.yaml
+	chmod 600 accounts.yaml
+	sed "s|/two/|/three/|" two.yaml >three.yaml
+	timeout 20 "$PABEAN" serve --config three.yaml --db "$serve_db" --cache-dir "$work/three/cache" >three.log 2>&1
+	check "it does not start with $user" grep -q 'password that products ship with' three.log
+done
