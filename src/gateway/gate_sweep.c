@@ -11,7 +11,7 @@ enum { SWEEP_BATCH = 200, SWEEP_ARENA = 512 << 20, ROW_ARENA = 256 << 20 };
 struct sweep_row {
 	struct store_verdict verdict;
 	struct slice repository, data_id, body, packages;
-	bool index;			/* of manifests: only a revocation that ended */
+	bool index, no_report;		/* revoked by a person, never inspected itself */
 	enum sweep_need { NEED_NOTHING, NEED_POLICY, NEED_MATCH, NEED_INSPECTION } need;
 };
 struct sweep {
@@ -38,7 +38,8 @@ static enum err_code next_batch(struct sql_tx *tx, void *arg, struct err *e)
 	AUTO_SQL_ROWS rows = NULL;
 	s->rows = NULL;
 	s->n = s->cap = 0;
-	TRY(sql_query(tx, &rows, e, "SELECT " STORE_VERDICT_COLUMNS ", r.name, p.data_id, p.body, i.packages FROM verdict v JOIN repo r ON r.id = v.repo_id"
+	TRY(sql_query(tx, &rows, e, "SELECT " STORE_VERDICT_COLUMNS ", r.name, p.data_id, p.body, i.packages, m.kind FROM verdict v JOIN repo r ON r.id = v.repo_id"
+		      " JOIN manifest m ON m.digest = v.digest"
 		      " LEFT JOIN report p ON p.repo_id = v.repo_id AND p.digest = v.digest LEFT JOIN report_index i ON i.repo_id = v.repo_id AND i.digest = v.digest"
 		      " WHERE (v.generation < ?1 OR (v.expires_s > 0 AND v.expires_s <= ?2)) AND v.state IN (3, 4, 5) AND (v.repo_id > ?3 OR (v.repo_id = ?3 AND"
 		      " v.digest > ?4)) ORDER BY v.repo_id, v.digest LIMIT 200", "iiiz", s->generation, (int64_t)os_now_s(), s->after_repo, s->after_digest));
@@ -55,7 +56,8 @@ static enum err_code next_batch(struct sql_tx *tx, void *arg, struct err *e)
 		to->data_id = arena_dup(s->arena, sql_text(rows, 12));
 		to->body = arena_dup(s->arena, sql_bytes(rows, 13));
 		to->packages = arena_dup(s->arena, sql_bytes(rows, 14));
-		to->index = sql_is_null(rows, 12);
+		to->no_report = sql_is_null(rows, 12);
+		to->index = sql_int(rows, 15) == 1;
 		TRY(arena_ok(s->arena, "a batch of verdicts", e));
 	}
 }
@@ -114,6 +116,18 @@ static enum err_code judge_row(struct sweep *s, struct sql_tx *tx, struct sweep_
 	return gate_store_verdict(s->g, tx, r->repository, &now, &j, e);
 }
 
+/* What a person revoked unseen: an index forgets it when the revocation ends; an image is inspected, and the decision counts then. */
+static enum err_code revoked_row(struct sweep *s, struct sql_tx *tx, const struct sweep_row *r, struct err *e)
+{
+	const struct store_verdict *v = &r->verdict;
+	if (!r->index)
+		return store_job_put(tx, "inspect", v->repo_id, v->digest, 1, SL(""), true, e);
+	if (v->expires_s && v->expires_s <= os_now_s())
+		return sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2 AND seq = ?3", "iti", v->repo_id, v->digest, v->seq);
+	return sql_run(tx, NULL, e, "UPDATE verdict SET generation = ?3 WHERE repo_id = ?1 AND digest = ?2 AND seq = ?4", "itii", v->repo_id, v->digest,
+		       s->generation, v->seq);
+}
+
 static enum err_code batch_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct sweep *s = arg;
@@ -123,9 +137,8 @@ static enum err_code batch_tx(struct sql_tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; !s->newer && i < s->n; i++) {
 		struct sweep_row *r = &s->rows[i];
 		struct err why = { 0 };
-		if (r->index) {
-			if (r->verdict.expires_s && r->verdict.expires_s <= os_now_s())
-				TRY(sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2 AND seq = ?3", "iti", r->verdict.repo_id, r->verdict.digest, r->verdict.seq));
+		if (r->no_report) {
+			TRY(revoked_row(s, tx, r, e));
 			continue;
 		}
 		/* One report that cannot be read must not stop the others: it is inspected again. */
@@ -149,7 +162,7 @@ static enum err_code sweep_all(struct sweep *s, const _Atomic bool *stop, struct
 		if (!s->n)
 			return OK;
 		for (size_t i = 0; i < s->n; i++)
-			s->rows[i].need = s->rows[i].index ? NEED_NOTHING : need_of(s, &s->rows[i]);
+			s->rows[i].need = s->rows[i].no_report ? NEED_NOTHING : need_of(s, &s->rows[i]);
 		TRY(sql_write(s->g->store.sql, batch_tx, s, e));
 		s->judged += s->n;
 		s->after_repo = s->rows[s->n - 1].verdict.repo_id;

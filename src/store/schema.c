@@ -97,6 +97,8 @@ static const char keeping[] =
 	"ALTER TABLE repo_manifest ADD COLUMN gone_s $INT NOT NULL DEFAULT 0;"
 	"CREATE INDEX repo_manifest_untagged ON repo_manifest (untagged_s) WHERE untagged_s > 0;";
 
+static const char expiry[] = "CREATE INDEX verdict_expires ON verdict (expires_s) WHERE expires_s > 0;";
+
 const struct sql_migration store_migrations[] = {
 	{ 1, "content", content },
 	{ 2, "gate", gate },
@@ -104,5 +106,6 @@ const struct sql_migration store_migrations[] = {
 	{ 4, "accounts", access_schema },
 	{ 5, "who made the facts", facts },
 	{ 6, "keeping", keeping },
+	{ 7, "verdicts that end", expiry },
 };
 const size_t store_migrations_n = ARRAY_LEN(store_migrations);
