@@ -131,6 +131,59 @@ static int gc(struct cli *c)
 	return cli_print_buf(&out);
 }
 
+/* --- export, import ----------------------------------------------------------------------------------------------------------------- */
+
+static void on_moved(void *arg, struct slice reference, struct slice digest, const char *why)
+{
+	struct cli *c = arg;
+	char shown[300];
+	if (why)
+		cli_note(c, "%s@%.19s is left out: %s", text_escape_to(shown, sizeof(shown), reference), (const char *)digest.p, why);
+	else
+		cli_note(c, "%s (%.19s)", text_escape_to(shown, sizeof(shown), reference), (const char *)digest.p);
+}
+
+static int moved(struct cli *c, const struct gateway_moved *n, const char *what)
+{
+	char size[24];
+	cli_note(c, "%s: %llu images, %llu manifests, %llu blobs (%s)%s", what, (unsigned long long)n->images, (unsigned long long)n->manifests, (unsigned long long)n->blobs,
+		 text_format_size(size, sizeof(size), n->bytes), n->left_out ? ", some left out" : "");
+	return CLI_OK;
+}
+
+static int export(struct cli *c)
+{
+	struct serve_setup s;
+	struct gateway_moved n;
+	struct err e;
+	const char *output = cli_text(c, "output", NULL);
+	if (!output)
+		return cli_fail("--output FILE.tar or DIR is needed");
+	if (!strcmp(output, "-") && isatty(STDOUT_FILENO))
+		return cli_fail("an archive is not for a terminal");
+	if (serve_setup_open(c, &s, &e) != OK)
+		return cli_fail_err(&e);
+	enum err_code code = gateway_store_export(&s.run, (const char *const *)c->args, c->n_args, output, on_moved, c, &n, &e);
+	serve_setup_close(&s);
+	if (code != OK)
+		return code == ERR_AUTH ? (cli_fail_err(&e), CLI_REFUSED) : cli_fail_err(&e);
+	return moved(c, &n, "exported");
+}
+
+static int import(struct cli *c)
+{
+	struct serve_setup s;
+	struct gateway_moved n;
+	struct err e;
+	if (serve_setup_open(c, &s, &e) != OK)
+		return cli_fail_err(&e);
+	enum err_code code = gateway_store_import(&s.run, c->args[0], cli_text(c, "into", NULL), on_moved, c, &n, &e);
+	serve_setup_close(&s);
+	if (code != OK)
+		return cli_fail_err(&e);
+	return moved(c, &n, "imported; each is inspected before anybody gets it");
+}
+
 #define FORMAT_OPTION { "format", 'f', CLI_CHOICE, .arg = "FORMAT", .help = "table (default) or json", .choices = formats }
 
 static const struct cli_option check_options[] = {
@@ -147,6 +200,17 @@ static const struct cli_option gc_options[] = {
 	{ 0 },
 };
 
+static const struct cli_option export_options[] = {
+	{ "output", 'o', CLI_FILE, .arg = "PATH", .group = "Options", .help = "Where to: a name that ends in .tar, a directory, or - for standard output" },
+	SERVE_SETUP_OPTIONS,
+	{ 0 },
+};
+static const struct cli_option import_options[] = {
+	{ "into", 0, CLI_TEXT, .arg = "REPOSITORY", .group = "Options", .help = "The repository that gets them (default: as the archive says)" },
+	SERVE_SETUP_OPTIONS,
+	{ 0 },
+};
+
 static const struct cli_command check_command = {
 	"check", check, .help = "Verify blobs, manifests, tags, verdicts and uploads", .options = check_options, .own_part = true,
 	.details = "Reads every blob and compares it with its digest, and every record with what it speaks of; works on a stopped registry and beside a running one. Ends with 0 "
@@ -158,7 +222,18 @@ static const struct cli_command gc_command = {
 	.details = "The server does this by itself every gc_every (docs/operations.md says what goes when); this does it once, also without a server.\n",
 };
 
+static const struct cli_command export_command = {
+	"export", export, "IMAGE...", "Write admitted images to an OCI archive or layout", .min_args = 1, .options = export_options, .own_part = true,
+	.details = "With their platforms, their referrers (signatures, SBOMs) and their verdicts, as far as the gate gives them out; what it refuses or holds is not exported, and that "
+		   "is exit 1. Works beside a running server or without one.\n\n  pabean store export team/app:1.4 docker.io/library/nginx:1.27 --output images.tar\n",
+};
+static const struct cli_command import_command = {
+	"import", import, "PATH", "Take images from an OCI archive or layout", .min_args = 1, .max_args = 1, .options = import_options, .own_part = true,
+	.details = "Every byte is hashed, every image is inspected and judged by this registry's policy before anybody gets it; verdicts in the archive count for nothing. Also takes "
+		   "archives of others (skopeo copy … oci-archive:) with --into.\n\n  pabean store import images.tar\n",
+};
+
 const struct cli_command cli_cmd_store = {
 	"store", .help = "Check what a registry holds, collect garbage, carry images over",
-	.sub = (const struct cli_command *const[]){ &check_command, &gc_command, NULL },
+	.sub = (const struct cli_command *const[]){ &check_command, &gc_command, &export_command, &import_command, NULL },
 };
