@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -236,14 +237,18 @@ static void close_all(struct server *s)
 	metrics_close(g);
 }
 
-/* SIGHUP: policies, accounts (by their own clocks) and certificates are read again. What else changed in the file counts from the next start. */
+/* SIGHUP: policies, accounts (by their own clocks), certificates and upstreams' credentials are read again. What else changed in the file counts from the next start. */
 static void reload(struct server *s)
 {
 	struct err e = { 0 };
 	atomic_store(&s->reload, true);
 	if (httpd_reload(s->g.httpd, &e) != OK)
 		gateway_log(&s->g, LOG_ERROR, "certificates could not be read again; the old ones stay", "zz", "error", e.msg);
-	gateway_log(&s->g, LOG_INFO, "reading policies and certificates again", "");
+	upstreams_reload(&s->g);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		if (s->workers[i].running)
+			kill(s->workers[i].process.pid, SIGHUP);
+	gateway_log(&s->g, LOG_INFO, "reading policies, certificates and upstreams' credentials again", "");
 }
 
 enum err_code gateway_serve(const struct gateway_run *r, struct err *e)

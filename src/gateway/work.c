@@ -331,11 +331,17 @@ enum err_code gateway_work(const struct gateway_run *r, int parent_fd, struct er
 	struct gateway g = { 0 };
 	struct worker k = { .g = &g, .parent_fd = parent_fd, .engine_lock = PTHREAD_RWLOCK_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
 			    .wake = PTHREAD_COND_INITIALIZER };
+	os_signals_reload();
 	enum err_code code = gateway_open_common(&g, r, "worker", e);
 	if (code == OK)
 		code = start(&k, e);
+	unsigned hangups = os_hangups();
 	for (uint64_t beats = 0; code == OK && !stopping(&k); beats++) {
 		poll(NULL, 0, 200);
+		if (os_hangups() != hangups) {
+			hangups = os_hangups();
+			upstreams_reload(&g);
+		}
 		if (beats % (BEAT_MS / 200) == 0)
 			beat(&k);
 	}
