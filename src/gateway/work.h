@@ -5,6 +5,9 @@
 #include "store_content.h"
 #include "store_gate.h"
 
+/* The account of links that say: this repository's upstream sent these bytes. No account can have this name. */
+#define WORK_UPSTREAM_LINK "@upstream"
+
 struct work {
 	struct gateway *g;
 	struct scan_engine *engine;

@@ -27,7 +27,7 @@ static enum err_code finish(struct passing *p, struct err *e)
 		struct blob_upload *u = p->upload;
 		p->upload = NULL;
 		TRY(blob_upload_finish(u, slice_str(p->want), NULL, &size, e));
-		return store_blob_settle(&p->w->g->store, 0, slice_str(p->want), size, SL(""), e);
+		return store_blob_settle(&p->w->g->store, p->w->job.repo_id, slice_str(p->want), size, SL(WORK_UPSTREAM_LINK), e);
 	}
 	bool sha512 = slice_has_prefix(slice_str(p->want), SL("sha512:"));
 	digest_final(p->digest, raw);
@@ -84,7 +84,20 @@ static void passing_close(struct stream *s)
 	free(p);
 }
 
-struct visible { struct slice digest; uint64_t size; bool yes; };
+/* here: proven for this repository. same: its upstream gave these bytes before, through another repository of it. */
+struct visible { struct work *w; struct slice digest; uint64_t size; bool yes, here, same; };
+
+/* A manifest of an upstream names digests as it likes. Bytes that came from elsewhere (a private push, another upstream) are not given out through it before that
+ * upstream itself has sent them (ATTACKS.md 7): a digest alone opens nothing. */
+static enum err_code proven(struct sql_tx *tx, struct visible *v, struct err *e)
+{
+	int64_t n;
+	TRY(store_blob_linked(tx, v->w->job.repo_id, v->digest, SL(WORK_UPSTREAM_LINK), false, 0, &v->here, e));
+	TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM (SELECT 1 FROM repo_blob l JOIN repo r ON r.id = l.repo_id WHERE l.digest = ?1 AND l.account = ?2 AND"
+			" r.upstream = (SELECT upstream FROM repo WHERE id = ?3) LIMIT 1) AS found", "tzi", v->digest, WORK_UPSTREAM_LINK, v->w->job.repo_id));
+	v->same = n > 0;
+	return OK;
+}
 
 static enum err_code visible_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
@@ -92,6 +105,11 @@ static enum err_code visible_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct err why = { 0 };		/* not there is no error: nobody is to find one in *e */
 	enum err_code code = store_blob_size(tx, v->digest, &v->size, &why);
 	v->yes = code == OK;
+	v->here = v->same = !v->w->upstream;
+	if (code == OK && v->w->upstream) {
+		TRY(proven(tx, v, e));
+		v->yes = v->here || v->same;
+	}
 	if (code == OK || code == ERR_NOT_FOUND)
 		return OK;
 	*e = why;
@@ -115,7 +133,7 @@ static enum err_code open_below(struct work *w, struct passing *p, bool stored, 
 
 enum err_code work_blob_open(struct work *w, struct slice digest, uint64_t size, struct stream **ret, struct err *e)
 {
-	struct visible v = { .digest = digest };
+	struct visible v = { .w = w, .digest = digest };
 	TRY(sql_read(w->g->store.sql, visible_tx, &v, e));
 	struct passing *p = calloc(1, sizeof(*p));
 	if (!p || digest.n >= sizeof(p->want)) {
@@ -134,12 +152,28 @@ enum err_code work_blob_open(struct work *w, struct slice digest, uint64_t size,
 	return OK;
 }
 
+static enum err_code link_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct visible *v = arg;
+	return store_blob_link(tx, v->w->job.repo_id, v->digest, SL(WORK_UPSTREAM_LINK), e);
+}
+
+/* The upstream had these bytes in another repository of its own: that it would give them out of this one, too, is enough. */
+static enum err_code ask_for(struct work *w, struct visible *v, uint64_t size, struct err *e)
+{
+	AUTO_STREAM s = NULL;
+	TRY(upstream_blob(w->g, w->repository, v->digest, size, &s, e));
+	return sql_write(w->g->store.sql, link_tx, v, e);
+}
+
 enum err_code work_blob_ensure(struct work *w, struct slice digest, uint64_t size, struct err *e)
 {
 	enum { CHUNK = 256 << 10 };
-	struct visible v = { .digest = digest };
+	struct visible v = { .w = w, .digest = digest };
 	size_t n;
 	TRY(sql_read(w->g->store.sql, visible_tx, &v, e));
+	if (v.yes && !v.here)
+		return ask_for(w, &v, size, e);
 	if (v.yes)
 		return OK;
 	AUTO_STREAM s = NULL;
