@@ -91,7 +91,7 @@ static enum err_code judge_stale(struct look *k, bool *ret_again, struct err *e)
 	*ret_again = false;
 	for (size_t i = 0; i < k->view.stale.n; i++) {
 		bool queued;
-		TRY(gate_judge_again(k->g, k->repo_id, k->repository, k->view.stale.items[i], &queued, e));
+		TRY(gate_judge_again(k->g, k->repo_id, k->repository, k->view.stale.items[i], true, &queued, e));
 		*ret_again = *ret_again || !queued;
 	}
 	return OK;

@@ -25,8 +25,15 @@ struct again {
 	struct store_verdict old;
 	struct report report;
 	struct policy_set *set;
-	bool no_report, queued, matched, lost;
+	bool no_report, queued, matched, lost, only_stale;
 };
+
+/* Whom only the verdict's age brought here needs no judgement of their own: many want the same image after new rules. */
+static bool done_by_others(const struct again *k, const struct store_verdict *v)
+{
+	bool judged = v->state == STATE_ADMITTED || v->state == STATE_REFUSED || v->state == STATE_HELD;
+	return k->only_stale && judged && v->generation == k->generation && (!v->expires_s || v->expires_s > os_now_s());
+}
 
 static enum err_code read_stored(struct sql_tx *tx, void *arg, struct err *e)
 {
@@ -68,6 +75,10 @@ static enum err_code judge_tx(struct sql_tx *tx, void *arg, struct err *e)
 	TRY(store_verdict_get(tx, k->repo_id, k->digest, k->arena, &now, e));
 	/* Judged by somebody else meanwhile, or there are newer rules: look again. */
 	k->lost = newest != k->generation || now.seq != k->old.seq;
+	if (newest == k->generation && done_by_others(k, &now)) {
+		k->lost = false;
+		return OK;
+	}
 	if (k->lost)
 		return OK;
 	TRY(gate_judge(k->g, tx, k->set, k->generation, k->repo_id, k->repository, k->digest, &k->report, k->arena, &j, e));
@@ -79,6 +90,8 @@ static enum err_code judge_tx(struct sql_tx *tx, void *arg, struct err *e)
 static enum err_code try_again(struct again *k, struct err *e)
 {
 	TRY(sql_read(k->g->store.sql, read_stored, k, e));
+	if (done_by_others(k, &k->old))
+		return OK;
 	gate_data_id(k->g, k->want_data);
 	if (k->no_report || !slice_eq(intel_part(k->data_id), intel_part(slice_str(k->want_data)))) {
 		k->queued = true;
@@ -91,12 +104,12 @@ static enum err_code try_again(struct again *k, struct err *e)
 	return sql_write(k->g->store.sql, judge_tx, k, e);
 }
 
-enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool *ret_queued, struct err *e)
+enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool only_stale, bool *ret_queued, struct err *e)
 {
 	for (int i = 0; i < MOST_TRIES; i++) {
 		AUTO_ARENA a = ARENA(AGAIN_ARENA);
 		struct again k = { .g = g, .arena = &a, .repo_id = repo_id, .repository = repository, .digest = digest,
-				   .generation = atomic_load(&g->gate->generation), .set = gate_policies(g) };
+				   .generation = atomic_load(&g->gate->generation), .set = gate_policies(g), .only_stale = only_stale };
 		enum err_code code = try_again(&k, e);
 		policy_set_release(k.set);
 		if (code != OK)

@@ -114,7 +114,7 @@ enum err_code gate_blob(struct call *c, struct slice digest, struct gate_answer 
 	TRY(sql_read(c->g->store.sql, blob_tx, &k, e));
 	for (size_t i = 0; !k.absent && i < k.stale.n; i++) {
 		bool queued;
-		TRY(gate_judge_again(c->g, k.repo_id, c->repository, k.stale.items[i], &queued, e));
+		TRY(gate_judge_again(c->g, k.repo_id, c->repository, k.stale.items[i], true, &queued, e));
 	}
 	if (k.stale.n)
 		TRY(sql_read(c->g->store.sql, blob_tx, &k, e));

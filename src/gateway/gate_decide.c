@@ -172,7 +172,7 @@ static enum err_code judge_targets(struct decide *d, struct err *e)
 		bool queued;
 		if (d->items[i].index)
 			continue;
-		enum err_code code = gate_judge_again(d->g, d->items[i].repo_id, d->items[i].repository, d->q->digest, &queued, e);
+		enum err_code code = gate_judge_again(d->g, d->items[i].repo_id, d->items[i].repository, d->q->digest, false, &queued, e);
 		if (code != OK && code != ERR_NOT_FOUND)
 			return code;
 	}
@@ -326,7 +326,7 @@ enum err_code gate_rejudge(struct gateway *g, const struct access_subject *who, 
 	TRY(sql_write(g->store.sql, note_tx, &k, e));
 	for (size_t i = 0; !inspect && i < k.n; i++) {
 		bool queued;
-		enum err_code code = gate_judge_again(g, k.items[i].repo_id, k.items[i].repository, k.items[i].digest, &queued, e);
+		enum err_code code = gate_judge_again(g, k.items[i].repo_id, k.items[i].repository, k.items[i].digest, false, &queued, e);
 		if (code != OK && code != ERR_NOT_FOUND)
 			return code;
 	}

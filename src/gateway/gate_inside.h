@@ -55,8 +55,10 @@ struct judged {
 /* Stores it with what follows: events, audit record, tags that are served from now on. `old` NULL: there was none. */
 [[nodiscard]] enum err_code gate_store_verdict(struct gateway *g, struct sql_tx *tx, struct slice repository, const struct store_verdict *old,
 					       const struct judged *j, struct err *e);
-/* Judges again from the stored report, by the present generation. *ret_queued: that needs the layers' facts, so a job was queued. */
-[[nodiscard]] enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool *ret_queued, struct err *e);
+/* Judges again from the stored report, by the present generation. *ret_queued: that needs the layers' facts, so a job was queued. only_stale: somebody else's verdict of this
+ * generation will do (not after a decision, which it may not have seen). */
+[[nodiscard]] enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool only_stale, bool *ret_queued,
+					     struct err *e);
 /* Queues the inspection of a manifest that has no verdict yet; a row says that it is under way. */
 [[nodiscard]] enum err_code gate_start(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, int priority, bool again, struct err *e);
 /* Serves every tag of the repository whose pushed digest this is, or an index that names it, if that may go out now. ERR_LIMIT: the manifest itself is an index that names
