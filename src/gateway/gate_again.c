@@ -41,7 +41,8 @@ static enum err_code read_stored(struct sql_tx *tx, void *arg, struct err *e)
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
 	TRY(store_verdict_get(tx, k->repo_id, k->digest, k->arena, &k->old, e));
-	TRY(sql_query(tx, &rows, e, "SELECT body, data_id FROM report WHERE repo_id = ?1 AND digest = ?2", "it", k->repo_id, k->digest));
+	TRY(sql_query(tx, &rows, e, "SELECT p.body, COALESCE(n.advisories || ' ' || n.intel, p.data_id) FROM report p LEFT JOIN verdict v ON v.repo_id = p.repo_id AND v.digest = p.digest AND"
+		      " v.state IN (3, 4, 5) AND v.policy_digest <> '' LEFT JOIN generation n ON n.number = v.generation WHERE p.repo_id = ?1 AND p.digest = ?2", "it", k->repo_id, k->digest));	/* see gate_sweep.c */
 	TRY(sql_next(rows, &row, e));
 	k->no_report = !row;
 	if (row) {
