@@ -75,5 +75,5 @@ const struct cli_command cli_cmd_serve = {
 		   "  pabean serve\n  docker pull localhost:5000/docker.io/library/nginx:1.27\n  docker push localhost:5000/team/app:1.4\n"
 		   "  pabean verdict localhost:5000/team/app:1.4\n\n"
 		   "The part 'serve:' of the configuration file holds everything else (docs/serve-configuration.md); --print-config shows it with all defaults. "
-		   "SIGHUP reads configuration, policies and certificates again, SIGTERM stops in good order: running pulls finish.\n",
+		   "SIGHUP reads policies, certificates and upstreams' credentials again, SIGTERM stops in good order: running pulls finish.\n",
 };

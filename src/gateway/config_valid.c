@@ -123,7 +123,7 @@ const struct config_field config_fields_top[] = {
 	{ "protected_names", FIELD_LIST, AT(gateway_config, protected_names), .valid = valid_text, .expected = "a name" },
 	{ "yara", FIELD_LIST, AT(gateway_config, yara), .valid = valid_text, .expected = "a file or directory" },
 	{ "intel", FIELD_LIST, AT(gateway_config, intel), .valid = valid_text, .expected = "a file or directory" },
-	{ "workers", FIELD_COUNT, AT(gateway_config, workers), "2", .max = 256 },
+	{ "workers", FIELD_COUNT, AT(gateway_config, workers), "2", .max = 64 },
 	{ "approve_max", FIELD_S, AT(gateway_config, approve_max_s), "90d", .min = 60, .max = 3660 * DAY },
 	{ "keep_refused", FIELD_S, AT(gateway_config, keep_refused_s), "7d" },
 	{ "keep_unpulled", FIELD_S, AT(gateway_config, keep_unpulled_s), "90d" },

@@ -115,7 +115,7 @@ enum err_code upstream_blob(struct gateway *g, struct slice repository, struct s
 	if (!oci_digest_valid(digest))
 		return err_set(e, ERR_FORMAT, 0, "this is no digest");
 	if (p.u->max_image_bytes && size > p.u->max_image_bytes)
-		return err_set(e, ERR_UNSUPPORTED, 0, "the blob is larger than max_image allows for this upstream");
+		return err_set(e, ERR_UNSUPPORTED, 0, "the blob is larger than max_image_bytes allows for this upstream");
 	TRY(upstream_one_get(g, p.u, &o, e));
 	TRY(upstream_begin(g->upstreams, o, BLOB_WAIT_MS, e));
 	struct blob_stream *b = calloc(1, sizeof(*b));

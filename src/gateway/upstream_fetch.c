@@ -63,7 +63,7 @@ static enum err_code check_size(const struct upstream_place *p, const struct sto
 			sum = UINT64_MAX;
 	if (!p->u->max_image_bytes || sum <= p->u->max_image_bytes)
 		return OK;
-	return err_set(e, ERR_UNSUPPORTED, 0, "the image is said to have %s, more than the %s that max_image allows for this upstream",
+	return err_set(e, ERR_UNSUPPORTED, 0, "the image is said to have %s, more than the %s that max_image_bytes allows for this upstream",
 		       text_format_size(is, sizeof(is), sum), text_format_size(may, sizeof(may), p->u->max_image_bytes));
 }
 

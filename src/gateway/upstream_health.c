@@ -49,7 +49,7 @@ static enum err_code begin(struct upstreams *us, struct upstream_one *o, uint64_
 			return OK;
 		if (now + MIN(wait, ms_ns(200)) > until) {
 			atomic_fetch_add(&us->limited, 1);
-			return err_set(e, ERR_LIMIT, 0, "too much is asked of %s at once (requests_s, max_fetches)", o->name);
+			return err_set(e, ERR_LIMIT, 0, "too much is asked of %s at once (requests_per_second, max_fetches)", o->name);
 		}
 		sleep_until(o, now + MIN(wait, ms_ns(200)));
 	}

@@ -116,7 +116,7 @@ static enum err_code record(struct sql_tx *tx, void *arg, struct err *e)
 	return o->sent ? store_delivery_sent(tx, o->d->id, e) : store_delivery_failed(tx, o->d->id, o->d->url, o->error, o->retry_ms, e);
 }
 
-/* 1 s, 4 s, 16 s, … an hour: some twelve hours in all. */
+/* 1 s, 4 s, 16 s, … an hour: five hours and a half in all. */
 static uint64_t pause_ms(unsigned attempts)
 {
 	if (attempts >= MOST_ATTEMPTS)
