@@ -261,7 +261,7 @@ enum err_code gateway_serve(const struct gateway_run *r, struct err *e)
 	s->n_workers = MIN(r->config->workers, (unsigned)MOST_WORKERS);
 	if (code == OK) {
 		keep_workers(s);
-		gateway_log(&s->g, LOG_INFO, "serving", "zzzzzizi", "version", r->version, "node", s->g.node, "port", (int64_t)httpd_port(s->g.httpd, 0), "workers",
+		gateway_log(&s->g, LOG_INFO, "serving", "zzzizi", "version", r->version, "port", (int64_t)httpd_port(s->g.httpd, 0), "workers",
 			    (int64_t)s->n_workers);
 		if (r->ready)
 			r->ready(r->arg);
