@@ -225,7 +225,7 @@ static const struct cli_command gc_command = {
 static const struct cli_command export_command = {
 	"export", export, "IMAGE...", "Write admitted images to an OCI archive or layout", .min_args = 1, .options = export_options, .own_part = true,
 	.details = "With their platforms, their referrers (signatures, SBOMs) and their verdicts, as far as the gate gives them out; what it refuses or holds is not exported, and that "
-		   "is exit 1. Works beside a running server or without one.\n\n  pabean store export team/app:1.4 docker.io/library/nginx:1.27 --output images.tar\n",
+		   "is exit 1. Works beside a running server or without one.\n\n  pabean store export team/app:1.4 team/web:2 --output images.tar\n",
 };
 static const struct cli_command import_command = {
 	"import", import, "PATH", "Take images from an OCI archive or layout", .min_args = 1, .max_args = 1, .options = import_options, .own_part = true,
