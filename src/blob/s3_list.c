@@ -127,7 +127,11 @@ enum err_code s3_list_multipart(struct s3_store *s, const char *prefix, s3_multi
 		if (*id)
 			buf_printf(&query, "&upload-id-marker=%s", id);
 		buf_puts(&query, "&uploads=");
-		TRY(s3_call(s, &(struct s3_request){ .query = buf_cstr(&query) }, &a, e));
+		enum err_code code = s3_call(s, &(struct s3_request){ .query = buf_cstr(&query) }, &a, e);
+		/* rclone's word for a bucket without any; that the bucket is there was found out when the store was opened */
+		if (code == ERR_NOT_FOUND)
+			return OK;
+		TRY(code);
 		TRY(each_multipart(s, buf_slice(&a.body), fn, arg, e));
 		if (!next_of(buf_slice(&a.body), "NextKeyMarker", key))
 			return OK;

@@ -184,8 +184,11 @@ static enum err_code failed_tx(struct sql_tx *tx, void *arg, struct err *e)
 	unsigned n = w->job.attempts;
 	bool over = n >= (is_broken(f->why.code) ? GIVE_UP_BROKEN : GIVE_UP);
 	uint64_t retry = f->interrupted ? 0 : over ? UINT64_MAX : backoff_s[MIN(n, (unsigned)ARRAY_LEN(backoff_s)) - (n > 0)] * 1000;
-	enum err_code code = store_job_failed(tx, w->job.id, w->g->node, slice_str(f->why.msg), retry, e);
-	if (code != OK || f->interrupted)
+	int64_t here;
+	TRY(sql_one_int(tx, &here, e, "SELECT count(*) FROM repo_manifest WHERE repo_id = ?1 AND digest = ?2", "it", w->job.repo_id, w->job.digest));
+	/* Deleted meanwhile: nobody asks for it any more. */
+	enum err_code code = here ? store_job_failed(tx, w->job.id, w->g->node, slice_str(f->why.msg), retry, e) : store_job_done(tx, w->job.id, w->g->node, e);
+	if (code != OK || !here || f->interrupted)
 		return code == ERR_NOT_FOUND ? OK : code;
 	code = store_verdict_get(tx, w->job.repo_id, w->job.digest, &a, &v, e);
 	if (code != OK)

@@ -98,7 +98,7 @@ static enum err_code unpulled_go_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return k->done ? sql_announce(tx, e) : OK;
 }
 
-/* --- More than max_bytes: the least recently pulled first, but nothing that was pulled within the grace --------------------------------------- */
+/* --- Pulled-through content of more than max_bytes: the least recently pulled first, but nothing that was pulled within the grace --------------------------------------- */
 
 struct room { struct keep *k; int64_t used, freed; size_t n; };
 
@@ -106,7 +106,7 @@ static enum err_code used_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct room *r = arg;
 	return sql_one_int(tx, &r->used, e, "SELECT CAST(COALESCE(SUM(b.size), 0) AS $INT) FROM blob b WHERE b.state = 0 AND EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m"
-			   " ON m.digest = f.digest WHERE f.child = b.digest AND f.kind < 2 AND m.gone_s = 0)", "");
+			   " ON m.digest = f.digest WHERE f.child = b.digest AND f.kind < 2 AND m.gone_s = 0 AND m.origin = 1)", "");
 }
 
 static enum err_code oldest_tx(struct sql_tx *tx, void *arg, struct err *e)

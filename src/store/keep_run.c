@@ -1,6 +1,4 @@
 /* Garbage collection as a whole: one process at a time, batch by batch. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,7 +8,26 @@
 
 enum { BATCH_ARENA = 1 << 20 };
 
-/* --- The lease: "<ms> <pid> <machine> <owner>". Its holder may be known to be dead: same boot, same pid namespace, no such process. --------- */
+/* --- The lease: "<ms> <pid>/<start> <machine> <owner>". Its holder may be known to be dead: same boot, same pid namespace, no process with this
+ * number and time of its start. ---------------------------------------------------------------------------------------------------------------- */
+
+/* proc(5): the 22nd field of stat, the 20th behind the name; 0: no such process, or it only waits to be noticed. */
+static uint64_t started(uint64_t pid)
+{
+	AUTO_BUF text = BUF(4096);
+	struct slice rest, field;
+	struct err e;
+	uint64_t start = 0;
+	char path[40];
+	snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
+	if (os_read_file(path, &text, &e) != OK)
+		return 0;
+	rest = slice_from(buf_slice(&text), (size_t)(slice_rfind_byte(buf_slice(&text), ')') + 2));
+	for (int i = 0; i < 20 && slice_next_piece(&rest, ' ', &field); i++)
+		if (i == 0 && slice_eqs(field, "Z"))
+			return 0;
+	return slice_to_u64(field, &start) ? start : 0;
+}
 
 static void name_machine(struct keep *k)
 {
@@ -27,14 +44,15 @@ static bool word(struct slice *rest, struct slice *ret) { return slice_next_piec
 
 static bool may_take(const struct keep *k, struct slice was)
 {
-	struct slice ms, pid, machine, owner;
-	uint64_t at, id;
-	if (!word(&was, &ms) || !word(&was, &pid) || !word(&was, &machine) || !word(&was, &owner) || !slice_to_u64(ms, &at) || !slice_to_u64(pid, &id))
+	struct slice ms, process, pid, machine, owner;
+	uint64_t at, id, start;
+	if (!word(&was, &ms) || !word(&was, &process) || !word(&was, &machine) || !word(&was, &owner) || !slice_next_piece(&process, '/', &pid) || !slice_to_u64(ms, &at) ||
+	    !slice_to_u64(pid, &id) || !slice_to_u64(process, &start))
 		return true;
 	if (slice_eqs(owner, k->owner) || at + STORE_KEEP_LEASE_MS < store_now_ms())
 		return true;
 	bool here = slice_eqs(machine, k->machine) && strcmp(k->machine, "unknown");
-	return here && id <= INT32_MAX && id != (uint64_t)getpid() && kill((pid_t)id, 0) && errno == ESRCH;
+	return here && started(id) != start;
 }
 
 static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
@@ -48,7 +66,8 @@ static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
 		return code;
 	if (code == OK && !may_take(k, was))
 		return err_set(e, ERR_NOT_FOUND, 0, "another process collects garbage");
-	snprintf(k->lease, sizeof(k->lease), "%llu %d %s %s", (unsigned long long)store_now_ms(), (int)getpid(), k->machine, k->owner);
+	snprintf(k->lease, sizeof(k->lease), "%llu %d/%llu %s %s", (unsigned long long)store_now_ms(), (int)getpid(),
+		 (unsigned long long)started((uint64_t)getpid()), k->machine, k->owner);
 	if (code == ERR_NOT_FOUND)
 		TRY(sql_run(tx, &changes, e, "INSERT INTO setting (name, value) VALUES ('keeper', ?1) ON CONFLICT (name) DO NOTHING", "z", k->lease));
 	else
@@ -157,6 +176,8 @@ enum err_code store_keep_run(struct store *s, const struct store_keep_rules *r, 
 		TRY(keep_claim(&k, e));
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == OK; i++)
 		code = steps[i](&k, e);
+	if (code == ERR_NOT_FOUND)	/* which here means that another process is at it */
+		e->code = code = ERR_IO;
 	/* What cannot be released ends by itself. */
 	if (!r->dry)
 		(void)!sql_write(s->sql, release_tx, &k, &why);

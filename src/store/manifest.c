@@ -125,5 +125,7 @@ enum err_code store_manifest_delete(struct sql_tx *tx, int64_t repo_id, struct s
 	TRY(sql_run(tx, &changes, e, "DELETE FROM repo_manifest WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
 	if (!changes)
 		return err_set(e, ERR_NOT_FOUND, 0, "no such manifest in this repository");
+	/* One that runs notices by itself. */
+	TRY(sql_run(tx, NULL, e, "DELETE FROM job WHERE kind = 'inspect' AND repo_id = ?1 AND digest = ?2 AND state <> 1", "it", repo_id, digest));
 	return untag(tx, repo_id, digest, account, e);
 }

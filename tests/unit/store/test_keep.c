@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+#include <unistd.h>
 #include "keep_test.h"
 
 #define M1 D("1111")
@@ -168,7 +170,7 @@ static void max_bytes(void **state)
 	IMAGE(b, .digest = M3, .blobs = { z }, .tag = "3");
 	DO(b, "UPDATE repo_manifest SET pulled_s = ?3 WHERE digest = ?1 OR digest = ?2", M1, M1, NOW + 5 * DAY);
 	struct store_keep_rules r = RULES;
-	r.max_bytes = 25;
+	r.max_bytes = 15;
 	assert_int_equal(keep_with(b, r).contents, 0);	/* too young */
 	os_set_now(NOW + 6 * DAY);
 	struct store_keep_counts n = keep_with(b, r);
@@ -256,13 +258,20 @@ static void lease(void **state)
 	struct store_keep_counts n;
 	struct err e = { 0 };
 	char other[200];
-	snprintf(other, sizeof(other), "%llu 1 elsewhere them", (unsigned long long)store_now_ms());
+	snprintf(other, sizeof(other), "%llu 1/1 elsewhere them", (unsigned long long)store_now_ms());
 	DO(b, "INSERT INTO setting (name, value) VALUES ('keeper', ?1)", other);
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), ERR_NOT_FOUND);
-	snprintf(other, sizeof(other), "%llu 1 elsewhere them", (unsigned long long)store_now_ms() - STORE_KEEP_LEASE_MS - 1000);
+	snprintf(other, sizeof(other), "%llu 1/1 elsewhere them", (unsigned long long)store_now_ms() - STORE_KEEP_LEASE_MS - 1000);
 	DO(b, "UPDATE setting SET value = ?1 WHERE name = 'keeper'", other);
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), OK);
 	assert_int_equal(count(b, "SELECT count(*) FROM setting WHERE name = 'keeper'", NULL, NULL), 0);
+	/* of this machine, and alive, or another process with its number by now */
+	AUTO_BUF boot = BUF(100);
+	struct stat st;
+	assert_true(os_read_file("/proc/sys/kernel/random/boot_id", &boot, &e) == OK && !stat("/proc/self/ns/pid", &st));
+	snprintf(other, sizeof(other), "%llu %d/1 %.36s/%llu them", (unsigned long long)store_now_ms(), (int)getpid(), buf_cstr(&boot), (unsigned long long)st.st_ino);
+	DO(b, "INSERT INTO setting (name, value) VALUES ('keeper', ?1)", other);
+	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), OK);
 	_Atomic bool stop = true;
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &stop, &n, &e), ERR_CANCELLED);
 }
