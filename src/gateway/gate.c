@@ -134,6 +134,9 @@ static bool stale_node(struct gateway *g)
 	return !atomic_load(&g->gate->generation) || store_now_ms() > seen + limit;
 }
 
+/* Without a gate, too, what comes from upstream can go out only once it is here: the inspection brings it. */
+static bool unfetched(const struct look *k) { return k->c && k->c->upstream && k->view.unfetched; }
+
 static void answer_of(struct look *k, const struct config_repository *rule, struct gate_answer *a)
 {
 	a->result = k->view.result;
@@ -145,7 +148,7 @@ static void answer_of(struct look *k, const struct config_repository *rule, stru
 	} else if (a->result != GATE_YES) {
 		describe(k, a);
 	}
-	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN) {
+	if (a->result != GATE_YES && a->result != GATE_ABSENT && rule->gate == GATE_WARN && !(a->result == GATE_WAIT && unfetched(k))) {
 		sentence(a->warning, sizeof(a->warning), "pabean would not give this out (gate: warn): %.400s", a->text);
 		a->result = GATE_YES;
 	} else if ((a->result == GATE_WAIT || a->result == GATE_HELD) && k->own) {	/* held: so that it can be signed; refused is nobody's */
@@ -186,7 +189,7 @@ static enum err_code ask(struct look *k, struct gate_answer *ret, struct err *e)
 			ret->result = GATE_ABSENT;
 			return OK;
 		}
-		if (rule->gate == GATE_OFF) {
+		if (rule->gate == GATE_OFF && !unfetched(k)) {
 			*ret = (struct gate_answer){ .result = GATE_YES };
 			return OK;
 		}

@@ -69,6 +69,7 @@ struct judged {
 struct gate_view {
 	enum gate_result result;
 	bool failed;			/* the inspection failed and waits for its next try */
+	bool unfetched;			/* from upstream, the bytes of some of it may not be here yet */
 	struct slice reasons;		/* JSON of the first verdict that refuses, holds or failed */
 	struct slice about;		/* whose that is */
 	struct slice_items stale, missing;

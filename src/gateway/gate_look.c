@@ -38,6 +38,7 @@ static enum err_code look_gone(struct gateway *g, struct slice repository, struc
 						    "\"hold\",\"findings\":[]}]"));
 		return OK;
 	}
+	view->unfetched = true;
 	worsen(view, GATE_WAIT, digest, SLICE_NULL);
 	return push_item(a, &view->missing, digest, e);
 }
@@ -49,6 +50,7 @@ static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t 
 	struct slice digest = m->digest;
 	enum err_code code = store_verdict_get(tx, repo_id, digest, a, &v, e);
 	if (code == ERR_NOT_FOUND) {
+		view->unfetched = true;
 		worsen(view, GATE_WAIT, digest, SLICE_NULL);
 		return push_item(a, &view->missing, digest, e);
 	}
@@ -61,6 +63,7 @@ static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t 
 		return OK;
 	}
 	if (!judged) {
+		view->unfetched = true;
 		view->failed = view->failed || v.state == STATE_FAILED;
 		worsen(view, GATE_WAIT, digest, v.reasons);
 		return v.state == STATE_UNKNOWN ? push_item(a, &view->missing, digest, e) : OK;
@@ -71,7 +74,7 @@ static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t 
 	}
 	if (v.expires_s && (!view->expires_s || v.expires_s < view->expires_s))
 		view->expires_s = v.expires_s;
-	if (v.state == STATE_ADMITTED && m->gone_s)
+	if (m->gone_s && (v.state == STATE_ADMITTED || config_repository_for(g->config, repository)->gate != GATE_ENFORCE))
 		return look_gone(g, repository, digest, a, view, e);
 	worsen(view, v.state == STATE_ADMITTED ? GATE_YES : v.state == STATE_HELD ? GATE_HELD : GATE_REFUSED, digest, v.reasons);
 	return OK;
@@ -143,6 +146,7 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 		return err_set(e, ERR_LIMIT, 0, "an index, with those it names, has more than %d manifests to inspect", MOST_LOOKS);
 	enum err_code code = store_manifest_get(tx, repo_id, digest, 0, a, &m, e);
 	if (code == ERR_NOT_FOUND) {
+		view->unfetched = true;
 		worsen(view, depth ? GATE_WAIT : GATE_ABSENT, digest, SLICE_NULL);
 		return depth ? push_item(a, &view->missing, digest, e) : OK;
 	}

@@ -20,7 +20,8 @@ enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_
 	bool changed;
 	if (put->tag.n)
 		TRY(store_tag_push(tx, put->repo_id, put->tag, put->digest, put->from_upstream ? 1 : 0, put->account, &seq, e));
-	if (put->kind != STORE_INDEX && rule->gate != GATE_OFF)
+	/* Without a gate the inspection still brings what comes from upstream. */
+	if (put->kind != STORE_INDEX && (rule->gate != GATE_OFF || put->from_upstream))
 		TRY(gate_start(tx, put->repo_id, put->digest, put->account, 5, false, e));
 	if (rule->gate == GATE_ENFORCE)
 		TRY(gate_promote(g, tx, put->repo_id, put->repository, put->digest, e));

@@ -93,4 +93,19 @@ SOURCE_DATE_EPOCH=$(($(date +%s) + 4000)) tool a gc
 check "and go" grep -q "gone.* 2 blobs" out
 check "nothing else does" [ "$before$(status GET /v2/team/app/manifests/v1)$(status GET /v2/team/app/manifests/multi)" = 200200200 ]
 check "all is well after it" tool a check
+
+# --- what was pulled through goes when nobody pulls it, and comes again
+layer=$(python3 -c 'import json; print(json.load(open("clean/manifest"))["layers"][0]["digest"])')
+serve_start d "upstreams: {up: {url: \"$url_a\", insecure: true}}
+$(printf '%s' "$lines" | sed 's/repositories: \[/&{match: "up\/team\/free", gate: "off"}, /')" || { echo "not ok - a mirror starts"; tail -3 d.log >&2; exit 1; }
+reg push "$url_a" team/free v1 clean >/dev/null
+for repo in app free; do
+	check "pulled through: $repo" [ "$(status GET /v2/up/team/$repo/manifests/v1)$(status GET "/v2/up/team/$repo/blobs/$layer")" = 200200 ]
+done
+SOURCE_DATE_EPOCH=$(($(date +%s) + 91 * 86400)) tool d gc
+check "after 90 days without a pull its layers go" grep -q "content of 2 more, 2 blobs" out
+for repo in app free; do
+	check "the next pull fetches them again: $repo" [ "$(status GET /v2/up/team/$repo/manifests/v1)$(status GET "/v2/up/team/$repo/blobs/$layer")" = 200200 ]
+done
+check "and all is well" tool d check
 exit 0
