@@ -114,11 +114,33 @@ static void decided(struct api *a, const struct gate_decision_request *q, int64_
 
 static const char *const decision_keys[] = { "reference", "repositories", "reason", "until", NULL };
 
+enum { MOST_ANSWERED = 100 };
+
+/* Those for repositories that were not decided about stay open. */
+static enum err_code open_requests(struct sql_tx *tx, const struct find *f, int64_t ids[MOST_ANSWERED], size_t *ret_n, struct err *e)
+{
+	AUTO_SQL_ROWS rows = NULL;
+	bool row = true;
+	*ret_n = 0;
+	TRY(sql_query(tx, &rows, e, "SELECT q.id, r.name FROM request q JOIN repo r ON r.id = q.repo_id WHERE q.digest = ?1 AND q.state = 0", "t", f->ref.digest));
+	while (row && *ret_n < MOST_ANSWERED) {
+		TRY(sql_next(rows, &row, e));
+		if (row && slice_glob(f->ref.repository, sql_text(rows, 1)))
+			ids[(*ret_n)++] = sql_int(rows, 0);
+	}
+	return OK;
+}
+
 static enum err_code answer_requests(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct find *f = arg;
+	int64_t ids[MOST_ANSWERED];
+	size_t n;
 	struct slice by = f->a->c->who.socket ? SL("operator") : slice_str(f->a->c->who.name);
-	return sql_run(tx, NULL, e, "UPDATE request SET state = 1, answered_by = ?2 WHERE digest = ?1 AND state = 0", "tt", f->ref.digest, by);
+	TRY(open_requests(tx, f, ids, &n, e));
+	for (size_t i = 0; i < n; i++)
+		TRY(sql_run(tx, NULL, e, "UPDATE request SET state = 1, answered_by = ?2 WHERE id = ?1", "it", ids[i], by));
+	return OK;
 }
 
 enum err_code api_approve(struct api *a, struct err *e)
@@ -131,7 +153,7 @@ enum err_code api_approve(struct api *a, struct err *e)
 	if (!q.until_s)
 		return err_set(e, ERR_USAGE, 0, "'until' is needed: until when is it approved?");
 	TRY(gate_approve(a->g, &a->c->who, &q, &id, e));
-	struct find f = { .a = a, .ref = { .digest = q.digest } };
+	struct find f = { .a = a, .ref = { .digest = q.digest, .repository = q.repositories } };
 	TRY(sql_write(a->g->store.sql, answer_requests, &f, e));
 	decided(a, &q, id);
 	return OK;

@@ -4,7 +4,7 @@
 #include "events.h"
 #include "os.h"
 
-enum { FEED_POLL_MS = 500, FEED_IDLE_NS_S = 15, FEED_MOST = 50, FEED_BYTES = 60 << 10 };
+enum { FEED_POLL_MS = 500, FEED_IDLE_NS_S = 15, FEED_MOST = 50, FEED_BYTES = 60 << 10, MOST_FEEDS = 128 };
 
 struct feed {
 	struct call *c;
@@ -107,6 +107,13 @@ void api_feed(struct call *c)
 	}
 	if (!from.n)
 		(void)http_query(c->r, "after", &from);
+	if (atomic_fetch_add(&c->g->feeds, 1) >= MOST_FEEDS) {
+		atomic_fetch_sub(&c->g->feeds, 1);
+		http_add_header(c->r, "Retry-After", SL("10"));
+		answer_api_error(c, 429, "limit", "too many follow the events; ask for a page instead");
+		return;
+	}
+	c->feeding = true;
 	*f = (struct feed){ .c = c, .last = slice_to_u64(from, &last) && last <= INT64_MAX ? (int64_t)last : -1 };
 	http_add_header(c->r, "Cache-Control", SL("no-store"));
 	http_add_header(c->r, "X-Accel-Buffering", SL("no"));

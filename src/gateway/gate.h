@@ -52,6 +52,10 @@ void gate_forget(struct call *c);	/* the request is over: from `done` */
 /* Called by the listener on every change: wakes waiters. */
 void gate_changed(struct gateway *g);
 uint64_t gate_waiting(struct gateway *g);
+/* Called every few seconds by the maintenance thread. */
+void gate_quarantine_count(struct gateway *g);
+/* ERR_LIMIT: what waits for its verdict, or was refused, fills quarantine_bytes. */
+[[nodiscard]] enum err_code gate_quarantine_room(struct gateway *g, struct err *e);
 /* Reads policies (when `reload`), advisories, intelligence and the generation again; at start, every second, on changes. */
 [[nodiscard]] enum err_code gate_refresh(struct gateway *g, bool reload, struct err *e);
 /* Judges again what older generations judged, in batches, until nothing is left or stop; called by the maintenance thread. */

@@ -32,6 +32,8 @@ struct gate {
 	pthread_mutex_t wait_lock;
 	struct call *waiters[GATE_MOST_WAITERS];
 	size_t n_waiters;
+	_Atomic bool quarantine_full;
+	uint64_t quarantine_changes;	/* g->changes when that was counted; the keeper's */
 	_Atomic bool sweep;		/* verdicts of older generations may be there */
 };
 

@@ -43,6 +43,7 @@ struct gateway {
 	size_t n_hosts;
 	struct arena arena;		/* what lives as long as this */
 	struct registry *registry;	/* reg_open; NULL in a worker */
+	_Atomic unsigned feeds;		/* that are open */
 	_Atomic unsigned reports_at_once;	/* that /api/v1/report is writing */
 	char node[64];			/* this process' name: host name, pid, random */
 	_Atomic uint64_t store_seen_ms;	/* when the database last answered (max_staleness) */
@@ -74,6 +75,7 @@ struct call {
 	struct slice reference;		/* tag or digest of the path */
 	bool is_digest;
 	struct slice digest;		/* of the manifest or blob that was answered, once known: for records of pulls */
+	bool feeding;			/* an endless answer: counted in feeds */
 	const char *outcome;		/* "admitted", "refused", "held", "waiting", …: for metrics and logs; NULL: none */
 };
 

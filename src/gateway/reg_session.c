@@ -94,6 +94,8 @@ enum err_code session_begin(struct call *c, int algo, struct session **ret, stru
 	struct row w = { .id = reg_account(c) };
 	unsigned most = c->g->config->max_uploads_account;
 	struct blob_upload *u;
+	if (c->rule->gate != GATE_OFF)
+		TRY(gate_quarantine_room(c->g, e));
 	if (most) {
 		TRY(sql_read(c->g->store.sql, count_tx, &w, e));
 		if (w.count + unsaved_of(t, w.id) >= most)

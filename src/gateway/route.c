@@ -299,6 +299,8 @@ void route_done(void *arg, struct http_request *r, int status, uint64_t bytes_ou
 	if (!c)
 		return;
 	gate_forget(c);
+	if (c->feeding)
+		atomic_fetch_sub(&g->feeds, 1);
 	metrics_request(g, c, status, bytes_out, elapsed_ns, complete);
 	if (g->pulls && status == 200 && c->digest.n && !strcmp(c->handler, "manifest.get") && slice_eqs(http_method(r), "GET"))
 		pulls_note(g->pulls, c->repository, c->digest, c->who.name, call_peer_text(c, peer));

@@ -48,7 +48,7 @@ static bool is_address(struct slice host)
 	uint8_t raw[16];
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = slice_sub(host, 1, host.n - 2);
-	if (host.n >= sizeof(text))
+	if (!host.n || host.n >= sizeof(text))
 		return false;
 	memcpy(text, host.p, host.n);
 	text[host.n] = '\0';

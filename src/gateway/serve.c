@@ -145,8 +145,10 @@ static void *keeper_main(void *arg)
 			gateway_log(g, LOG_ERROR, "the audit log's copy could not be written", "zz", "error", e.msg);
 		if (tick % (1000 / TICK_MS) == 0 && pulls_flush(g, g->pulls, &e) != OK)
 			gateway_log(g, LOG_WARN, "who pulled could not be written", "zz", "error", e.msg);
-		if (tick % (2000 / TICK_MS) == 0)
+		if (tick % (2000 / TICK_MS) == 0) {
 			upstream_poll(g);
+			gate_quarantine_count(g);
+		}
 		keep_tick(g, &s->stop);
 		poll(NULL, 0, TICK_MS);
 	}

@@ -215,6 +215,7 @@ enum err_code upstream_store(const struct upstream_place *p, const struct upstre
 enum err_code upstream_take(const struct upstream_place *p, const struct store_manifest *m, struct slice tag, struct arena *a, struct err *e)
 {
 	struct upstream_batch b = { 0 };
+	TRY(gate_quarantine_room(p->g, e));
 	if (m->kind == STORE_INDEX)
 		TRY(upstream_fetch_children(p, m, a, &b, e));
 	struct store_manifest *to = ARENA_PUSH(a, &b);

@@ -291,6 +291,47 @@ def browsers():
     check("nor one of the audit log", all(json.loads(l).get("action") != "forged" for l in open(work + "/" + server + "/state/audit.jsonl")), True)
     check("no secret is in the log", secret.encode() in log or b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.ey" in log, False)
 
+# --- An upstream that names what is ours (7) ------------------------------------------------------------------------------------------------
+
+def upstream():
+    """A manifest of an upstream names the layer of a private repository, which the upstream does not have."""
+    import http.server
+    m, layer = image("private/app", {"private": b"for few"}, "root")
+    push("private/app", "v", m, "root")
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [sha(gzip.decompress(layer))]}, "author": "somebody"}).encode()
+    evil = json.dumps({"schemaVersion": 2, "mediaType": OCI + "manifest.v1+json", "config": desc(OCI + "config.v1+json", config), "layers": [desc(OCI + "layer.v1.tar+gzip", layer)]}).encode()
+    class Server(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        has = False
+        def do_GET(self):
+            body = b"{}" if self.path == "/v2/" else evil if "/manifests/" in self.path else config if self.path.endswith(sha(config)) else layer if self.has and self.path.endswith(sha(layer)) else None
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Type", OCI + "manifest.v1+json" if "/manifests/" in self.path else "application/octet-stream")
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            if self.command == "GET": self.wfile.write(body or b"")
+        do_HEAD = do_GET
+        def log_message(self, *a): pass
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["EVIL"])), Server)
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    got = pull("evil/x", "latest", "bob", 3)
+    check("an upstream's manifest that names a private layer is not admitted", got, 403, 404, 429, 502)
+    check("and opens it for nobody", {status(v, f"/v2/evil/x/blobs/{sha(layer)}", user="bob") for v in ("GET", "HEAD")}, {404})
+    Server.has = True
+    check("once upstream has it, it is", pull("evil/y", "latest", "bob", 15), 200)
+    check("with its layer", sha(call("GET", f"/v2/evil/y/blobs/{sha(layer)}", user="bob")[2]), sha(layer))
+
+def quarantine():
+    """quarantine_bytes is 1 MB here."""
+    bad, layer = image("team/q", {"noise": os.urandom(1200000)})
+    check("nobody inspects it", push("team/q", "v", bad), 201)
+    for _ in range(20):
+        s, h, b = call("POST", "/v2/team/q/blobs/uploads/", b"")
+        if s == 429: break
+        time.sleep(0.5)
+    check("a full quarantine: 429 to pushes", (s, h["Retry-After"] is not None, b"quarantine" in b), (429, True, True))
+    check("not where there is no gate", status("POST", "/v2/scratch/q/blobs/uploads/", b""), 202)
+
 # --- Floods (memory, connections, waiters) --------------------------------------------------------------------------------------------------------
 
 def many_files(n):
