@@ -39,9 +39,15 @@ check "?ns= is refused the same" [ "$(status GET "/v2/library/openjdk/manifests/
 check "?ns= of another host is unknown" [ "$(status GET "/v2/library/app/manifests/1?ns=127.0.0.1:$upstream_port")" = 404 ]
 check "nobody pushes to a mirror" not skopeo_push clean "localhost:$mirror/library/own:1"
 check "nor into an upstream's names" said skopeo upstream-push "belongs to an upstream" skopeo_push clean "$R/hub/library/own:1"
-mkdir -p registries.d
-printf 'unqualified-search-registries = []\n[[registry]]\nlocation = "hub.example"\n[[registry.mirror]]\nlocation = "localhost:%s"\ninsecure = true\n' "$mirror" >registries.conf
-check "podman with the mirror in registries.conf" eval 'CONTAINERS_REGISTRIES_CONF=registries.conf podman_pull hub.example/library/app:1'
+# as docs/clients.md has it: `location` replaces the name; with a mirror podman goes on to the registry itself
+registries() { printf 'unqualified-search-registries = []\n[[registry]]\nprefix = "docker.io"\nlocation = "%s"\ninsecure = true\n' "$1" >registries.conf; export CONTAINERS_REGISTRIES_CONF=$work/registries.conf; }
+registries "$R/hub"
+check "podman with location: admitted" podman_pull docker.io/library/app:1
+check "podman with location: refused" said podman location "mines cryptocurrency" podman_pull docker.io/library/openjdk:17
+registries "127.0.0.1:$upstream_port"
+printf '[[registry.mirror]]\nlocation = "localhost:%s"\ninsecure = true\n' "$mirror" >>registries.conf
+check "podman with a mirror goes on to the registry when the mirror refuses" podman_pull docker.io/library/openjdk:17
+unset CONTAINERS_REGISTRIES_CONF
 pulled() { curl -s --unix-socket gate/state/pabean.sock "http://localhost/api/v1/pulls?reference=hub/library/app:1" | grep -q '"pulls":\[{'; }
 check "who pulled is recorded" wait_for 5 pulled
 
