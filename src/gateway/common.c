@@ -1,4 +1,5 @@
 /* What the server and its workers open alike. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -44,6 +45,8 @@ enum err_code gateway_open_store(struct gateway *g, struct err *e)
 	struct store_options o = { .database_url = text(g, c->database), .blobs = &b, .connections = 6 };
 	TRY(arena_ok(&g->arena, "the configuration", e));
 	TRY(os_private_dir(b.dir, e));
+	if (access(b.dir, W_OK))	/* else the database says something about its own files */
+		return err_set(e, ERR_IO, errno, "the state directory '%s' cannot be written", b.dir);
 	return store_open(&o, &g->store, e);
 }
 
