@@ -199,8 +199,8 @@ static enum err_code serve_tag(struct gateway *g, struct sql_tx *tx, int64_t rep
 	const struct config_upstream *u = config_upstream_of(g->config, repository, &rest, &reserved);
 	if (!u && rule->gate == GATE_ENFORCE && rule->rollback == ROLLBACK_HOLD) {
 		TRY(store_tag_is_rollback(tx, repo_id, t->name, digest, &back, e));
-		if (back)
-			return event_put(g, tx, "tag.rollback", repository, digest, SL("{}"), e);
+		if (back)	/* told when it was pushed */
+			return OK;
 	}
 	if (u && u->cool_down_ms && rule->gate == GATE_ENFORCE) {
 		uint64_t wait_s;

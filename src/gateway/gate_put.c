@@ -12,6 +12,21 @@ enum err_code gate_start(struct sql_tx *tx, int64_t repo_id, struct slice digest
 	return store_job_put(tx, "inspect", repo_id, digest, priority, account, again, e);
 }
 
+/* A tag is pushed back to a digest that it served before: said once, whether it follows or not. */
+static enum err_code note_rollback(struct gateway *g, struct sql_tx *tx, const struct store_put *put, enum rollback_mode mode, struct err *e)
+{
+	AUTO_BUF body = BUF(4096);
+	bool back;
+	TRY(store_tag_is_rollback(tx, put->repo_id, put->tag, put->digest, &back, e));
+	if (!back)
+		return OK;
+	buf_puts(&body, "{\"tag\":\"");
+	text_json_escape(&body, put->tag);
+	buf_printf(&body, "\",\"followed\":%s}", mode == ROLLBACK_HOLD ? "false" : "true");
+	TRY(buf_ok(&body, "an event", e));
+	return event_put(g, tx, "tag.rollback", put->repository, put->digest, buf_slice(&body), e);
+}
+
 enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_put *put, struct err *e)
 {
 	const struct config_repository *rule = config_repository_for(g->config, put->repository);
@@ -20,6 +35,8 @@ enum err_code gate_put(struct gateway *g, struct sql_tx *tx, const struct store_
 	bool changed;
 	if (put->tag.n)
 		TRY(store_tag_push(tx, put->repo_id, put->tag, put->digest, put->from_upstream ? 1 : 0, put->account, &seq, e));
+	if (put->tag.n && !put->from_upstream && rule->gate == GATE_ENFORCE && rule->rollback != ROLLBACK_ALLOW)
+		TRY(note_rollback(g, tx, put, rule->rollback, e));
 	/* Without a gate the inspection still brings what comes from upstream. */
 	if (put->kind != STORE_INDEX && (rule->gate != GATE_OFF || put->from_upstream))
 		TRY(gate_start(tx, put->repo_id, put->digest, put->account, 5, false, e));

@@ -21,6 +21,7 @@ P
 serve_start one "repositories:
   - {match: \"scratch/**\", gate: \"off\"}
   - {match: \"warned/**\", gate: warn, policy: strict}
+  - {match: \"loose/**\", policy: strict, tag_rollback: warn}
   - {match: \"**\", gate: enforce, policy: strict}
 policies: {strict: $work/policy.yaml}
 pull_wait: 20s" || { echo "not ok - the server starts"; tail -5 one.log >&2; exit 1; }
@@ -107,6 +108,20 @@ check "and the old policy lets it out again" wait_for 8 sh -c "[ \$(curl -s -o /
 reg push "$url" team/app good bad >/dev/null
 check "a refused push does not move the served tag" wait_for 10 sh -c "curl -s -D- -o /dev/null $url/v2/team/app/manifests/good | tr -d '\r' | grep -qi 'docker-content-digest: $clean'"
 check "and a warning says what is newer" sh -c "curl -s -D- -o /dev/null $url/v2/team/app/manifests/good | grep -qi '^warning:'"
+
+# A tag that is pushed back to a digest it served before (GATE.md 5).
+serves() { curl -s -D- -o /dev/null "$url/v2/$1/manifests/v" | tr -d '\r' | grep -qi "docker-content-digest: $2"; }
+rollbacks() { curl -s --unix-socket one/state/pabean.sock "http://localhost/api/v1/events?n=1000&type=tag.rollback" | grep -o '"tag.rollback"\|"followed":[a-z]*' | tr '\n' ' '; }
+other=$(reg image other --file "app/other=other")
+for repo in team/back loose/back; do
+	reg push "$url" $repo v clean >/dev/null && wait_for 20 serves $repo "$clean" && reg push "$url" $repo v other >/dev/null && wait_for 20 serves $repo "$other" &&
+		reg push "$url" $repo v clean >/dev/null
+done
+check "a tag pushed back to an older digest is held" wait_for 5 serves team/back "$other"
+check "that digest can be pulled" [ "$(status GET "/v2/team/back/manifests/$clean")" = 200 ]
+check "tag_rollback: warn follows" wait_for 5 serves loose/back "$clean"
+serves team/back "$other"
+check "each is told once" [ "$(rollbacks)" = '"tag.rollback" "followed":false "tag.rollback" "followed":true ' ]
 
 # After a restart all of that still holds.
 serve_stop one
