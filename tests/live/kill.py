@@ -238,9 +238,9 @@ def migrations(n, template):
     for i in range(n):
         where = f"{STATE}-fresh{i}"
         config = where + ".yaml"
-        with open(config, "w") as f: f.write(template.replace("@STATE@", where).replace("@PORT@", str(PORT)))
+        with open(config, "w") as f: f.write(template.replace("@STATE@", where).replace("@PORT@", str(PORT)).replace("@N@", str(i)))
         p = start(config)
-        time.sleep(rnd.random() * 0.12)
+        time.sleep(rnd.random() * 0.25)
         kill(p.pid); p.wait()
         count("kills_migration")
         p = start(config)

@@ -30,9 +30,17 @@ keep_uploads: 60s"
 	printf '%s\n' "$rest" | sed 's/^/  /'
 } >serve.yaml
 { printf 'serve:\n  listen: 127.0.0.1:@PORT@\n  state: "@STATE@"\n'; printf '%s\n' "$rest" | sed 's/^/  /'; } >fresh.yaml
-fresh=fresh.yaml
-[ -z "${PABEAN_TEST_PG_DIR:-}" ] || fresh=	# each would need a database of its own
-KILL_LOG=${KILL_LOG:-$work/log} timeout "${KILL_TIMEOUT:-100}" python3 -B "$here/kill.py" "$PABEAN" serve.yaml "$port" "$upport" "$serve_db" "$work/cache" "${KILLS:-22}" "$work/state" miner $fresh \
+# Empty databases for deaths during the migration.
+n=$((${KILLS:-22} / 6))
+[ $n -gt 2 ] || n=2
+if [ -n "${PABEAN_TEST_PG_DIR:-}" ]; then
+	for i in $(seq 0 $((n - 1))); do
+		(cd / && ${PABEAN_TEST_PG_AS:-} "$PABEAN_TEST_PG_BIN/createdb" -h "$PABEAN_TEST_PG_DIR" -U pabean "fresh_$$_$i")
+	done
+	echo "  database: \"postgresql://pabean@/fresh_$$_@N@?host=$PABEAN_TEST_PG_DIR\"" >>fresh.yaml
+fi
+[ -z "${PABEAN_TEST_S3:-}" ] || echo "  blobs: {s3: {endpoint: \"$PABEAN_TEST_S3\", bucket: pabean, prefix: \"fresh-$$-@N@\"}}" >>fresh.yaml
+KILL_LOG=${KILL_LOG:-$work/log} timeout "${KILL_TIMEOUT:-100}" python3 -B "$here/kill.py" "$PABEAN" serve.yaml "$port" "$upport" "$serve_db" "$work/cache" "${KILLS:-22}" "$work/state" miner fresh.yaml \
 	>out 2>err
 status=$?
 cat out
