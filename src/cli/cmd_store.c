@@ -39,13 +39,15 @@ static void on_problem(void *arg, const struct store_problem *p)
 	char shown[600];
 	clear(r);
 	if (r->json) {
-		buf_printf(&r->out, "%s\n    {\"kind\":\"%s\",\"note\":%s,\"repaired\":%s", r->lines ? "," : "", p->kind, p->note ? "true" : "false", p->repaired ? "true" : "false");
+		buf_printf(&r->out, "%s\n    {\"kind\":\"%s\",\"note\":%s,\"repaired\":%s", r->lines ? "," : "", p->kind,
+			   p->note ? "true" : "false", p->repaired ? "true" : "false");
 		json_text(&r->out, "repository", p->repository);
 		json_text(&r->out, "subject", p->subject);
 		json_text(&r->out, "text", slice_str(p->text));
 		buf_puts(&r->out, "}");
 	} else {
-		buf_printf(&r->out, "%s  %-16s %s%s%s: %s\n", p->note ? "note    " : p->repaired ? "repaired" : "PROBLEM ", p->kind,
+		buf_printf(&r->out, "%s  %-16s %s%s%s: %s\n", p->note ? "note    " : p->repaired ? "repaired" : "PROBLEM ",
+			   p->kind,
 			   p->repository.n ? text_escape_to(shown, sizeof(shown), p->repository) : "", p->repository.n ? " " : "",
 			   text_escape_to(shown + 300, sizeof(shown) - 300, p->subject), p->text);
 	}
@@ -61,21 +63,28 @@ static void on_progress(void *arg, uint64_t bytes, uint64_t total)
 		return;
 	r->last_ns = now;
 	r->drawn = true;
-	fprintf(stderr, "\rreading blobs: %s of %s, %llu %%\x1b[K", text_format_size(a, sizeof(a), bytes), text_format_size(b, sizeof(b), total),
-		(unsigned long long)(total ? bytes * 100 / total : 100));
+	fprintf(stderr, "\rreading blobs: %s of %s, %llu %%\x1b[K", text_format_size(a, sizeof(a), bytes),
+		text_format_size(b, sizeof(b), total), (unsigned long long)(total ? bytes * 100 / total : 100));
 }
 
 static void summary(struct report *r, const struct store_check_counts *n)
 {
+	const struct { const char *name; uint64_t n; } t[] = {
+		{ "blobs", n->blobs }, { "bytes", n->bytes }, { "manifests", n->manifests }, { "tags", n->tags },
+		{ "reports", n->reports }, { "problems", n->problems }, { "repaired", n->repaired }, { "notes", n->notes },
+	};
 	char size[24];
-	if (r->json)
-		buf_printf(&r->out, "%s],\n  \"blobs\":%llu,\"bytes\":%llu,\"manifests\":%llu,\"tags\":%llu,\"reports\":%llu,\"problems\":%llu,\"repaired\":%llu,\"notes\":%llu\n}\n",
-			   r->lines ? "\n  " : "", (unsigned long long)n->blobs, (unsigned long long)n->bytes, (unsigned long long)n->manifests, (unsigned long long)n->tags,
-			   (unsigned long long)n->reports, (unsigned long long)n->problems, (unsigned long long)n->repaired, (unsigned long long)n->notes);
-	else
-		buf_printf(&r->out, "%llu blobs (%s), %llu manifests, %llu tags, %llu reports: %llu problems%s\n", (unsigned long long)n->blobs,
-			   text_format_size(size, sizeof(size), n->bytes), (unsigned long long)n->manifests, (unsigned long long)n->tags, (unsigned long long)n->reports,
-			   (unsigned long long)n->problems, n->repaired ? ", repaired" : n->problems ? "; pabean store check --repair" : "");
+	if (r->json) {
+		buf_puts(&r->out, r->lines ? "\n  ]" : "]");
+		for (size_t i = 0; i < ARRAY_LEN(t); i++)
+			buf_printf(&r->out, ",\n  \"%s\": %llu", t[i].name, (unsigned long long)t[i].n);
+		buf_puts(&r->out, "\n}\n");
+		return;
+	}
+	buf_printf(&r->out, "%llu blobs (%s), %llu manifests, %llu tags, %llu reports: %llu problems%s\n",
+		   (unsigned long long)n->blobs, text_format_size(size, sizeof(size), n->bytes), (unsigned long long)n->manifests,
+		   (unsigned long long)n->tags, (unsigned long long)n->reports, (unsigned long long)n->problems,
+		   n->repaired ? ", repaired" : n->problems ? "; pabean store check --repair" : "");
 }
 
 static int check(struct cli *c)
@@ -87,7 +96,8 @@ static int check(struct cli *c)
 			    .terminal = isatty(STDERR_FILENO) && !cli_flag(c, "quiet", false) };
 	if (serve_setup_open(c, &s, &e) != OK)
 		return cli_fail_err(&e);
-	struct store_check_options o = { .repair = cli_flag(c, "repair", false), .quick = cli_flag(c, "quick", false), .problem = on_problem, .progress = on_progress, .arg = &r };
+	struct store_check_options o = { .repair = cli_flag(c, "repair", false), .quick = cli_flag(c, "quick", false),
+					 .problem = on_problem, .progress = on_progress, .arg = &r };
 	if (r.json)
 		buf_puts(&r.out, "{\n  \"found\":[");
 	enum err_code code = gateway_store_check(&s.run, &o, &n, &e);
@@ -122,11 +132,14 @@ static int gc(struct cli *c)
 		return cli_fail_err(&e);
 	if (!strcmp(cli_text(c, "format", "table"), "json"))
 		buf_printf(&out, "{\"dry_run\":%s,\"tags\":%llu,\"manifests\":%llu,\"contents\":%llu,\"blobs\":%llu,\"bytes\":%llu,\"uploads\":%llu}\n", dry ? "true" : "false",
-			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents, (unsigned long long)n.blobs, (unsigned long long)n.bytes,
+			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents,
+				   (unsigned long long)n.blobs, (unsigned long long)n.bytes,
 			   (unsigned long long)n.uploads);
 	else
-		buf_printf(&out, "%s: %llu tags, %llu manifests that nothing kept, the content of %llu more, %llu blobs (%s), %llu uploads\n", dry ? "would go" : "gone",
-			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents, (unsigned long long)n.blobs,
+		buf_printf(&out, "%s: %llu tags, %llu manifests that nothing kept, the content of %llu more, %llu blobs (%s),"
+			   " %llu uploads\n", dry ? "would go" : "gone",
+			   (unsigned long long)n.tags, (unsigned long long)n.manifests, (unsigned long long)n.contents,
+				   (unsigned long long)n.blobs,
 			   text_format_size(size, sizeof(size), n.bytes), (unsigned long long)n.uploads);
 	return cli_print_buf(&out);
 }
@@ -138,7 +151,8 @@ static void on_moved(void *arg, struct slice reference, struct slice digest, con
 	struct cli *c = arg;
 	char shown[300];
 	if (why)
-		cli_note(c, "%s@%.19s is left out: %s", text_escape_to(shown, sizeof(shown), reference), (const char *)digest.p, why);
+		cli_note(c, "%s@%.19s is left out: %s", text_escape_to(shown, sizeof(shown), reference), (const char *)digest.p,
+			 why);
 	else
 		cli_note(c, "%s (%.19s)", text_escape_to(shown, sizeof(shown), reference), (const char *)digest.p);
 }
@@ -146,7 +160,8 @@ static void on_moved(void *arg, struct slice reference, struct slice digest, con
 static int moved(struct cli *c, const struct gateway_moved *n, const char *what)
 {
 	char size[24];
-	cli_note(c, "%s: %llu images, %llu manifests, %llu blobs (%s)%s", what, (unsigned long long)n->images, (unsigned long long)n->manifests, (unsigned long long)n->blobs,
+	cli_note(c, "%s: %llu images, %llu manifests, %llu blobs (%s)%s", what, (unsigned long long)n->images,
+		 (unsigned long long)n->manifests, (unsigned long long)n->blobs,
 		 text_format_size(size, sizeof(size), n->bytes), n->left_out ? ", some left out" : "");
 	return CLI_OK;
 }
@@ -187,7 +202,8 @@ static int import(struct cli *c)
 #define FORMAT_OPTION { "format", 'f', CLI_CHOICE, .arg = "FORMAT", .help = "table (default) or json", .choices = formats }
 
 static const struct cli_option check_options[] = {
-	{ "repair", 0, CLI_FLAG, .group = "Options", .help = "Put broken blobs aside, inspect again what cannot be trusted, cut off what points nowhere" },
+	{ "repair", 0, CLI_FLAG, .group = "Options", .help = "Put broken blobs aside, inspect again what cannot be trusted, cut"
+	  " off what points nowhere" },
 	{ "quick", 0, CLI_FLAG, .help = "Compare sizes only; do not read the blobs" },
 	FORMAT_OPTION,
 	SERVE_SETUP_OPTIONS,
@@ -201,35 +217,45 @@ static const struct cli_option gc_options[] = {
 };
 
 static const struct cli_option export_options[] = {
-	{ "output", 'o', CLI_FILE, .arg = "PATH", .group = "Options", .help = "Where to: a name that ends in .tar, a directory, or - for standard output" },
+	{ "output", 'o', CLI_FILE, .arg = "PATH", .group = "Options", .help = "Where to: a name that ends in .tar, a directory,"
+	  " or - for standard output" },
 	SERVE_SETUP_OPTIONS,
 	{ 0 },
 };
 static const struct cli_option import_options[] = {
-	{ "into", 0, CLI_TEXT, .arg = "REPOSITORY", .group = "Options", .help = "The repository that gets them (default: as the archive says)" },
+	{ "into", 0, CLI_TEXT, .arg = "REPOSITORY", .group = "Options", .help = "The repository that gets them (default: as the"
+	  " archive says)" },
 	SERVE_SETUP_OPTIONS,
 	{ 0 },
 };
 
 static const struct cli_command check_command = {
 	"check", check, .help = "Verify blobs, manifests, tags, verdicts and uploads", .options = check_options, .own_part = true,
-	.details = "Reads every blob and compares it with its digest, and every record with what it speaks of; works on a stopped registry and beside a running one. Ends with 0 "
-		   "when all is well or was repaired, 1 when there are problems. Broken blobs are moved to the quarantine directory of the store; images that need them are fetched "
+	.details = "Reads every blob and compares it with its digest, and every record with what it speaks of; works on a"
+		" stopped registry and beside a running one. Ends with 0 "
+		   "when all is well or was repaired, 1 when there are problems. Broken blobs are moved to the quarantine"
+			   " directory of the store; images that need them are fetched "
 		   "again from upstream, or held until they are pushed again.\n",
 };
 static const struct cli_command gc_command = {
 	"gc", gc, .help = "Collect garbage now", .options = gc_options, .own_part = true,
-	.details = "The server does this by itself every gc_every (docs/operations.md says what goes when); this does it once, also without a server.\n",
+	.details = "The server does this by itself every gc_every (docs/operations.md says what goes when); this does it once,"
+		" also without a server.\n",
 };
 
 static const struct cli_command export_command = {
-	"export", export, "IMAGE...", "Write admitted images to an OCI archive or layout", .min_args = 1, .options = export_options, .own_part = true,
-	.details = "With their platforms, their referrers (signatures, SBOMs) and their verdicts, as far as the gate gives them out; what it refuses or holds is not exported, and that "
-		   "is exit 1. Works beside a running server or without one.\n\n  pabean store export team/app:1.4 team/web:2 --output images.tar\n",
+	"export", export, "IMAGE...", "Write admitted images to an OCI archive or layout", .min_args = 1,
+		.options = export_options, .own_part = true,
+	.details = "With their platforms, their referrers (signatures, SBOMs) and their verdicts, as far as the gate gives them"
+		" out; what it refuses or holds is not exported, and that "
+		   "is exit 1. Works beside a running server or without one.\n\n  pabean store export team/app:1.4 team/web:2"
+			   " --output images.tar\n",
 };
 static const struct cli_command import_command = {
-	"import", import, "PATH", "Take images from an OCI archive or layout", .min_args = 1, .max_args = 1, .options = import_options, .own_part = true,
-	.details = "Every byte is hashed, every image is inspected and judged by this registry's policy before anybody gets it; verdicts in the archive count for nothing. Also takes "
+	"import", import, "PATH", "Take images from an OCI archive or layout", .min_args = 1, .max_args = 1,
+		.options = import_options, .own_part = true,
+	.details = "Every byte is hashed, every image is inspected and judged by this registry's policy before anybody gets it;"
+		" verdicts in the archive count for nothing. Also takes "
 		   "archives of others (skopeo copy … oci-archive:) with --into.\n\n  pabean store import images.tar\n",
 };
 

@@ -23,7 +23,8 @@ struct keeping {
 
 static enum err_code ended_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
-	return sql_one_int(tx, arg, e, "SELECT count(*) FROM (SELECT 1 FROM verdict WHERE expires_s > 0 AND expires_s <= ?1 AND state IN (3, 4, 5) LIMIT 1) AS ended",
+	return sql_one_int(tx, arg, e, "SELECT count(*) FROM (SELECT 1 FROM verdict WHERE expires_s > 0 AND expires_s <= ?1 AND"
+			   " state IN (3, 4, 5) LIMIT 1) AS ended",
 			   "i", (int64_t)os_now_s());
 }
 
@@ -47,8 +48,10 @@ static struct store_retention retention(void *arg, struct slice repository)
 void keep_rules(struct gateway *g, struct store_keep_rules *ret)
 {
 	const struct gateway_config *c = g->config;
-	*ret = (struct store_keep_rules){ .grace_s = c->gc_grace_s, .upload_keep_s = c->upload_keep_s, .keep_refused_s = c->keep_refused_s,
-					  .keep_unpulled_s = c->keep_unpulled_s, .keep_untagged_s = c->keep_untagged_s, .keep_pulls_s = c->keep_pulls_s,
+	*ret = (struct store_keep_rules){ .grace_s = c->gc_grace_s, .upload_keep_s = c->upload_keep_s,
+					  .keep_refused_s = c->keep_refused_s,
+					  .keep_unpulled_s = c->keep_unpulled_s, .keep_untagged_s = c->keep_untagged_s,
+						  .keep_pulls_s = c->keep_pulls_s,
 					  .max_bytes = c->max_bytes, .retention = retention, .arg = g };
 }
 
@@ -61,8 +64,10 @@ static void count(struct gateway *g, const struct store_keep_counts *n, uint64_t
 	metrics_count(g, METRIC_GC_UPLOADS, n->uploads);
 	metrics_count(g, METRIC_GC_MS, ms);
 	if (n->tags + n->manifests + n->contents + n->blobs + n->uploads)
-		gateway_log(g, LOG_INFO, "garbage was collected", "zizizizizizizi", "tags", (int64_t)n->tags, "manifests", (int64_t)n->manifests, "contents", (int64_t)n->contents,
-			    "blobs", (int64_t)n->blobs, "bytes", (int64_t)n->bytes, "uploads", (int64_t)n->uploads, "ms", (int64_t)ms);
+		gateway_log(g, LOG_INFO, "garbage was collected", "zizizizizizizi", "tags", (int64_t)n->tags, "manifests",
+			    (int64_t)n->manifests, "contents", (int64_t)n->contents,
+			    "blobs", (int64_t)n->blobs, "bytes", (int64_t)n->bytes, "uploads", (int64_t)n->uploads, "ms",
+				    (int64_t)ms);
 }
 
 /* Until the next one: milliseconds. */

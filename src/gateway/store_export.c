@@ -20,12 +20,14 @@ struct export {
 	int64_t repo_id;
 };
 
-enum err_code store_tool_reference(const struct gateway *g, const char *text, struct arena *a, struct slice *ret_repository, struct slice *ret_tag, struct slice *ret_digest,
+enum err_code store_tool_reference(const struct gateway *g, const char *text, struct arena *a, struct slice *ret_repository,
+				   struct slice *ret_tag, struct slice *ret_digest,
 				   struct err *e)
 {
 	struct slice s = slice_of(arena_strdup(a, text), strlen(text)), url = g->config->public_url;
 	ptrdiff_t at = slice_find(url, SL("://")), slash = slice_find_byte(s, '/');
-	struct slice host = at >= 0 ? slice_from(url, (size_t)at + 3) : url, first = slash > 0 ? slice_upto(s, (size_t)slash) : SL("");
+	struct slice host = at >= 0 ? slice_from(url, (size_t)at + 3) : url;
+	struct slice first = slash > 0 ? slice_upto(s, (size_t)slash) : SL("");
 	TRY(arena_ok(a, "a reference", e));
 	if (slash > 0 && (slice_eq(first, host) || slice_find_byte(first, ':') >= 0))
 		s = slice_from(s, (size_t)slash + 1);
@@ -43,7 +45,8 @@ enum err_code store_tool_reference(const struct gateway *g, const char *text, st
 		*ret_tag = SL("latest");
 	*ret_repository = s;
 	if (!store_name_valid(s) || (ret_digest->n ? !oci_digest_valid(*ret_digest) : !store_tag_valid(*ret_tag)))
-		return err_set(e, ERR_USAGE, 0, "'%.200s' is no image of this registry: REPOSITORY:TAG or REPOSITORY@DIGEST", text);
+		return err_set(e, ERR_USAGE, 0, "'%.200s' is no image of this registry: REPOSITORY:TAG or REPOSITORY@DIGEST",
+			       text);
 	return OK;
 }
 
@@ -54,7 +57,8 @@ enum err_code store_tool_call(struct gateway *g, struct slice repository, struct
 	ret->who.anonymous = true;
 	struct slice rest;
 	if (!config_upstream_of(g->config, repository, &rest, &reserved) && reserved)
-		return err_set(e, ERR_USAGE, 0, "'%.*s' begins with the name of another registry, which is no upstream here", SLICE_ARG(repository));
+		return err_set(e, ERR_USAGE, 0, "'%.*s' begins with the name of another registry, which is no upstream here",
+			       SLICE_ARG(repository));
 	return OK;
 }
 
@@ -104,7 +108,8 @@ static enum err_code put_bytes(struct export *x, struct slice bytes, char digest
 	return fresh ? layout_put_bytes(x->out, name, bytes, e) : OK;
 }
 
-static void entry(struct export *x, struct slice type, struct slice artifact_type, struct slice digest, uint64_t size, struct slice tag)
+static void entry(struct export *x, struct slice type, struct slice artifact_type, struct slice digest, uint64_t size,
+		  struct slice tag)
 {
 	buf_printf(&x->index, "%s{\"mediaType\":\"", x->index.n ? "," : "");
 	text_json_escape(&x->index, type);
@@ -128,7 +133,8 @@ static enum err_code put_verdict(struct export *x, const struct store_manifest *
 	char digest[80], empty[80], when[21];
 	os_format_time(v->decided_s, when);
 	buf_printf(&text, "{\"repository\":\"%.*s\",\"digest\":\"%.*s\",\"state\":\"%s\",\"decided\":\"%s\",\"generation\":%lld,\"policy\":\"%.*s\",\"reasons\":%.*s}\n",
-		   SLICE_ARG(x->call.repository), SLICE_ARG(m->digest), store_state_name(v->state), when, (long long)v->generation, SLICE_ARG(v->policy_digest),
+		   SLICE_ARG(x->call.repository), SLICE_ARG(m->digest), store_state_name(v->state), when,
+			   (long long)v->generation, SLICE_ARG(v->policy_digest),
 		   SLICE_ARG(v->reasons.n ? v->reasons : SL("[]")));
 	TRY(buf_ok(&text, "a verdict", e));
 	TRY(put_bytes(x, SL("{}"), empty, e));
@@ -140,13 +146,22 @@ static enum err_code put_verdict(struct export *x, const struct store_manifest *
 	buf_printf(&body, "\",\"digest\":\"%.*s\",\"size\":%zu}}", SLICE_ARG(m->digest), m->body.n);
 	TRY(buf_ok(&body, "a verdict", e));
 	TRY(put_bytes(x, buf_slice(&body), digest, e));
-	entry(x, SL("application/vnd.oci.image.manifest.v1+json"), SL(LAYOUT_VERDICT_TYPE), slice_str(digest), body.n, SLICE_NULL);
+	entry(x, SL("application/vnd.oci.image.manifest.v1+json"), SL(LAYOUT_VERDICT_TYPE), slice_str(digest), body.n,
+	      SLICE_NULL);
 	return OK;
 }
 
 /* --- Manifests ------------------------------------------------------------------------------------------------------------------- */
 
-struct known { struct export *x; struct slice digest; struct store_manifest m; struct store_verdict v; bool has_verdict; struct { struct slice digest, tag; } refs[256]; size_t n_refs; };
+struct known {
+	struct export *x;
+	struct slice digest;
+	struct store_manifest m;
+	struct store_verdict v;
+	bool has_verdict;
+	struct { struct slice digest, tag; } refs[256];
+	size_t n_refs;
+};
 
 static enum err_code add_referrer(void *arg, const struct store_referrer *r, struct err *e)
 {
@@ -166,7 +181,8 @@ static enum err_code fallback_tags(struct known *k, struct sql_tx *tx, struct er
 	char *colon = strchr(prefix, ':');
 	if (colon)
 		*colon = '-';
-	TRY(sql_query(tx, &rows, e, "SELECT name, served_digest FROM tag WHERE repo_id = ?1 AND name LIKE ?2 AND served_digest <> '' LIMIT 64", "iz", k->x->repo_id, prefix));
+	TRY(sql_query(tx, &rows, e, "SELECT name, served_digest FROM tag WHERE repo_id = ?1 AND name LIKE ?2 AND served_digest"
+		      " <> '' LIMIT 64", "iz", k->x->repo_id, prefix));
 	for (;;) {
 		TRY(sql_next(rows, &row, e));
 		if (!row || k->n_refs == ARRAY_LEN(k->refs))
@@ -199,7 +215,8 @@ static void left_out(struct export *x, struct slice digest, const char *why)
 		x->fn(x->arg, x->call.repository, digest, why);
 }
 
-static enum err_code put_manifest(struct export *x, struct slice digest, struct slice tag, unsigned depth, bool listed, struct err *e);
+static enum err_code put_manifest(struct export *x, struct slice digest, struct slice tag, unsigned depth, bool listed,
+				  struct err *e);
 
 static enum err_code put_parts(struct export *x, struct known *k, unsigned depth, struct err *e)
 {
@@ -222,7 +239,8 @@ static enum err_code put_parts(struct export *x, struct known *k, unsigned depth
 }
 
 /* depth 0: asked for, so it is an error when it may not go out. listed: gets a line in index.json. */
-static enum err_code put_manifest(struct export *x, struct slice digest, struct slice tag, unsigned depth, bool listed, struct err *e)
+static enum err_code put_manifest(struct export *x, struct slice digest, struct slice tag, unsigned depth, bool listed,
+				  struct err *e)
 {
 	struct gate_answer answer = { 0 };
 	struct known *k = arena_new(&x->arena, struct known);
@@ -233,7 +251,8 @@ static enum err_code put_manifest(struct export *x, struct slice digest, struct 
 	TRY(gate_refresh(x->g, false, e));
 	TRY(gate_manifest(&x->call, digest, &answer, e));
 	if (answer.result != GATE_YES && !depth)
-		return err_set(e, answer.result == GATE_ABSENT ? ERR_NOT_FOUND : ERR_AUTH, 0, "%.*s@%.19s is not exported: %.300s", SLICE_ARG(x->call.repository),
+		return err_set(e, answer.result == GATE_ABSENT ? ERR_NOT_FOUND : ERR_AUTH, 0, "%.*s@%.19s is not exported:"
+			       " %.300s", SLICE_ARG(x->call.repository),
 			       (const char *)digest.p, answer.result == GATE_ABSENT ? "there is no such image" : answer.text);
 	if (answer.result != GATE_YES) {
 		left_out(x, digest, answer.result == GATE_ABSENT ? "it is not here" : answer.text);
@@ -241,7 +260,8 @@ static enum err_code put_manifest(struct export *x, struct slice digest, struct 
 	}
 	TRY(sql_read(x->g->store.sql, known_tx, k, e));
 	if (listed)
-		entry(x, k->m.media_type, k->m.kind == STORE_ARTIFACT ? k->m.artifact_type : SLICE_NULL, digest, k->m.body.n, tag);
+		entry(x, k->m.media_type, k->m.kind == STORE_ARTIFACT ? k->m.artifact_type : SLICE_NULL, digest, k->m.body.n,
+		      tag);
 	TRY(is_new(x, digest, &fresh, e));
 	return fresh ? put_parts(x, k, depth, e) : OK;
 }
@@ -287,13 +307,15 @@ static enum err_code export_all(struct export *x, const char *const *references,
 	for (size_t i = 0; i < n; i++)
 		TRY(export_one(x, references[i], e));
 	TRY(buf_ok(&x->index, "index.json", e));
-	buf_printf(&index, "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[%s]}", buf_cstr(&x->index));
+	buf_printf(&index, "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[%s]}",
+		   buf_cstr(&x->index));
 	TRY(buf_ok(&index, "index.json", e));
 	TRY(layout_put_bytes(x->out, "index.json", buf_slice(&index), e));
 	return layout_commit(x->out, e);
 }
 
-enum err_code gateway_store_export(const struct gateway_run *r, const char *const *references, size_t n, const char *output, gateway_moved_fn *fn, void *arg,
+enum err_code gateway_store_export(const struct gateway_run *r, const char *const *references, size_t n, const char *output,
+				   gateway_moved_fn *fn, void *arg,
 				   struct gateway_moved *ret, struct err *e)
 {
 	struct gateway g = { 0 };

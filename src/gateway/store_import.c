@@ -46,7 +46,8 @@ static enum err_code take_bytes(struct import *x, struct stream *s, const struct
 	size_t n;
 	if (!buf_reserve(&chunk, CHUNK))
 		return buf_ok(&chunk, "a buffer", e);
-	TRY(blob_upload_begin(x->g->store.blobs, slice_has_prefix(r->digest, SL("sha512:")) ? DIGEST_SHA512 : DIGEST_SHA256, &u, e));
+	TRY(blob_upload_begin(x->g->store.blobs, slice_has_prefix(r->digest, SL("sha512:")) ? DIGEST_SHA512 : DIGEST_SHA256, &u,
+			      e));
 	enum err_code code;
 	do {
 		code = os_cancelled() ? err_set(e, ERR_CANCELLED, 0, "interrupted") : stream_read(s, chunk.p, CHUNK, &n, e);
@@ -80,7 +81,8 @@ static enum err_code take_blob(struct import *x, const struct store_ref *r, stru
 	layout_blob_name(r->digest, name);
 	TRY(layout_get(x->in, name, &size, &s, e));
 	if (size != r->size)
-		return err_set(e, ERR_FORMAT, 0, "%s has %llu bytes, its manifest says %llu", name, (unsigned long long)size, (unsigned long long)r->size);
+		return err_set(e, ERR_FORMAT, 0, "%s has %llu bytes, its manifest says %llu", name, (unsigned long long)size,
+			       (unsigned long long)r->size);
 	return take_bytes(x, s, r, e);
 }
 
@@ -95,12 +97,14 @@ static enum err_code put_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct slice repository = p->x->call.repository, rest;
 	bool is_new, reserved;
 	const struct config_upstream *u = config_upstream_of(g->config, repository, &rest, &reserved);
-	struct store_put put = { .repository = repository, .digest = p->m->digest, .tag = p->tag, .account = SL("import"), .kind = (int)p->m->kind };
+	struct store_put put = { .repository = repository, .digest = p->m->digest, .tag = p->tag, .account = SL("import"),
+				 .kind = (int)p->m->kind };
 	TRY(store_repo(tx, repository, u ? u->name : SL(""), true, &put.repo_id, e));
 	TRY(store_manifest_put(tx, put.repo_id, p->m, 2, SL("import"), &is_new, e));
 	TRY(store_manifest_here(tx, put.repo_id, p->m, e));
 	TRY(gate_put(g, tx, &put, e));
-	return audit_put(g, tx, NULL, "manifest.import", e, "ztztzt", "repository", repository, "digest", p->m->digest, "tag", p->tag);
+	return audit_put(g, tx, NULL, "manifest.import", e, "ztztzt", "repository", repository, "digest", p->m->digest, "tag",
+			 p->tag);
 }
 
 static enum err_code import_manifest(struct import *x, struct slice digest, struct slice tag, unsigned depth, struct err *e);
@@ -109,7 +113,8 @@ static enum err_code import_parts(struct import *x, const struct store_manifest 
 {
 	for (size_t i = 0; i < m->n_refs; i++) {
 		const struct store_ref *r = &m->refs[i];
-		enum err_code code = r->kind == STORE_REF_CHILD ? import_manifest(x, r->digest, SLICE_NULL, depth + 1, e) : r->foreign ? OK : take_blob(x, r, e);
+		enum err_code code = r->kind == STORE_REF_CHILD ? import_manifest(x, r->digest, SLICE_NULL, depth + 1, e) :
+			r->foreign ? OK : take_blob(x, r, e);
 		/* An index may come without the platforms that were not admitted where it comes from. */
 		if (code == ERR_NOT_FOUND && r->kind == STORE_REF_CHILD)
 			tell(x, x->call.repository, r->digest, "a platform that is not in the archive");
@@ -158,8 +163,10 @@ static const char *annotation(json_t *entry, const char *key)
 
 static enum err_code import_entry(struct import *x, json_t *entry, struct err *e)
 {
-	const char *digest = json_string_value(json_object_get(entry, "digest")), *repository = x->into ? x->into : annotation(entry, LAYOUT_REPOSITORY);
-	const char *tag = annotation(entry, "org.opencontainers.image.ref.name"), *whole = annotation(entry, "io.containerd.image.name");
+	const char *digest = json_string_value(json_object_get(entry, "digest")), *repository = x->into ? x->into :
+		annotation(entry, LAYOUT_REPOSITORY);
+	const char *tag = annotation(entry, "org.opencontainers.image.ref.name"), *whole = annotation(entry,
+			"io.containerd.image.name");
 	struct slice name = repository ? slice_str(repository) : SL(""), label = tag ? slice_str(tag) : SL(""), ignored;
 	if (!digest)
 		return err_set(e, ERR_FORMAT, 0, "index.json names a manifest without a digest");
@@ -182,14 +189,16 @@ static enum err_code import_all(struct import *x, const char *path, struct err *
 	json_t *root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 	json_t *list = json_object_get(root, "manifests");
 	size_t n = json_array_size(list);
-	enum err_code code = !root || n > MOST_ENTRIES ? err_set(e, ERR_FORMAT, 0, "index.json is not that of an image layout") : OK;
+	enum err_code code = !root || n > MOST_ENTRIES ? err_set(e, ERR_FORMAT, 0, "index.json is not that of an image layout") :
+		OK;
 	for (size_t i = 0; i < n && code == OK; i++)
 		code = import_entry(x, json_array_get(list, i), e);
 	json_decref(root);
 	return code;
 }
 
-enum err_code gateway_store_import(const struct gateway_run *r, const char *path, const char *into, gateway_moved_fn *fn, void *arg, struct gateway_moved *ret, struct err *e)
+enum err_code gateway_store_import(const struct gateway_run *r, const char *path, const char *into, gateway_moved_fn *fn,
+				   void *arg, struct gateway_moved *ret, struct err *e)
 {
 	struct gateway g = { 0 };
 	*ret = (struct gateway_moved){ 0 };

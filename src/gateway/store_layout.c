@@ -147,11 +147,13 @@ static enum err_code copy(int to, uint64_t size, struct stream *s, struct slice 
 	digest_final(d, raw);
 	hex_encode(hex, raw, digest_size(algo));
 	if (done != size || (digest.n && !slice_eqs(slice_from(digest, 7), hex)))
-		return err_set(e, ERR_DIGEST, 0, "%.19s in the store is damaged: pabean store check", digest.n ? (const char *)digest.p : "a file");
+		return err_set(e, ERR_DIGEST, 0, "%.19s in the store is damaged: pabean store check", digest.n ?
+			       (const char *)digest.p : "a file");
 	return OK;
 }
 
-enum err_code layout_put(struct layout_out *o, const char *name, uint64_t size, struct stream *s, struct slice digest, struct err *e)
+enum err_code layout_put(struct layout_out *o, const char *name, uint64_t size, struct stream *s, struct slice digest,
+			 struct err *e)
 {
 	if (o->tar) {
 		TRY(tar_head(o, name, size, e));
@@ -208,7 +210,8 @@ static enum err_code on_entry(void *arg, const struct tar_entry *t, struct err *
 	return arena_ok(&l->arena, "an archive's list", e);
 }
 
-static enum err_code on_data(void *arg, struct slice chunk, uint64_t offset, bool last, struct err *e) { return (void)arg, (void)chunk, (void)offset, (void)last, (void)e, OK; }
+static enum err_code on_data(void *arg, struct slice chunk, uint64_t offset, bool last, struct err *e) { return (void)arg,
+		(void)chunk, (void)offset, (void)last, (void)e, OK; }
 
 static enum err_code read_list(struct layout_in *l, struct err *e)
 {

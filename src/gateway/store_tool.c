@@ -35,9 +35,11 @@ static void on_progress(void *arg, uint64_t bytes, uint64_t total)
 		w->o->progress(w->o->arg, bytes, total);
 }
 
-static bool is_enforced(void *arg, struct slice repository) { return config_repository_for(((struct outer *)arg)->c, repository)->gate == GATE_ENFORCE; }
+static bool is_enforced(void *arg, struct slice repository) { return config_repository_for(((struct outer *)arg)->c,
+		repository)->gate == GATE_ENFORCE; }
 
-enum err_code gateway_store_check(const struct gateway_run *r, const struct store_check_options *o, struct store_check_counts *ret, struct err *e)
+enum err_code gateway_store_check(const struct gateway_run *r, const struct store_check_options *o,
+				  struct store_check_counts *ret, struct err *e)
 {
 	struct gateway g;
 	struct outer w = { o, r->config };

@@ -93,7 +93,8 @@ static enum err_code batch_tx(struct sql_tx *tx, void *arg, struct err *e)
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
 	b->n = 0;
-	TRY(sql_query(tx, &rows, e, "SELECT digest, size FROM blob WHERE state = 0 AND digest > ?1 ORDER BY digest LIMIT 128", "z", b->after));
+	TRY(sql_query(tx, &rows, e, "SELECT digest, size FROM blob WHERE state = 0 AND digest > ?1 ORDER BY digest LIMIT 128",
+		      "z", b->after));
 	for (;;) {
 		TRY(sql_next(rows, &row, e));
 		if (!row)
@@ -113,8 +114,10 @@ static enum err_code visible_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return code == ERR_NOT_FOUND ? OK : code;
 }
 
-/* Not visible any more, and all that names it knows; then the bytes aside; then the row. Like garbage collection, so that nobody is surprised. */
-static enum err_code going_tx(struct sql_tx *tx, void *arg, struct err *e) { return store_blob_lost(tx, slice_str(((struct one *)arg)->digest), e); }
+/* Not visible any more, and all that names it knows; then the bytes aside; then the row. Like garbage collection, so that
+ * nobody is surprised. */
+static enum err_code going_tx(struct sql_tx *tx, void *arg, struct err *e) { return store_blob_lost(tx,
+		slice_str(((struct one *)arg)->digest), e); }
 
 static enum err_code forget_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
@@ -123,7 +126,8 @@ static enum err_code forget_tx(struct sql_tx *tx, void *arg, struct err *e)
 
 static enum err_code bad_blob(struct check *k, struct one *o, struct err *e)
 {
-	struct store_problem p = { .kind = o->is == MISSING ? "blob-missing" : "blob-damaged", .text = o->is == MISSING ? "its bytes are not there" :
+	struct store_problem p = { .kind = o->is == MISSING ? "blob-missing" : "blob-damaged", .text = o->is == MISSING ?
+				   "its bytes are not there" :
 				   "its bytes have another digest or size", .subject = slice_str(o->digest) };
 	TRY(sql_read(k->s->sql, visible_tx, o, e));
 	if (o->is == FINE)
@@ -219,7 +223,8 @@ static enum err_code on_stray(void *arg, struct slice name, uint64_t size, uint6
 		return OK;
 	s->name = name;
 	TRY(sql_read(s->k->s->sql, known_tx, s, e));
-	struct store_problem p = { .kind = s->uploads ? "upload" : "bytes", .subject = name, .note = true, .text = "left over; garbage collection takes it" };
+	struct store_problem p = { .kind = s->uploads ? "upload" : "bytes", .subject = name, .note = true,
+				   .text = "left over; garbage collection takes it" };
 	return s->known ? OK : check_found(s->k, &p, NULL, NULL, e);
 }
 

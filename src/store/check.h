@@ -1,4 +1,6 @@
-/* Within the check.   check.c: blobs, uploads, the order of things   check_rows.c: what rows say of each other   check_bodies.c: manifests, reports */
+/* Within the check.
+ *   check.c       blobs, uploads, the order of things
+ *   check_rows.c  what rows say of each other            check_bodies.c  manifests, reports */
 #pragma once
 #include "store_check.h"
 

@@ -27,7 +27,8 @@ static enum err_code add(struct bodies *b, struct sql_rows *rows, struct err *e)
 			return OK;
 		struct body *to = ARENA_PUSH(b->arena, &b->list);
 		if (to)
-			*to = (struct body){ sql_int(rows, 0), arena_dup(b->arena, sql_text(rows, 1)), arena_dup(b->arena, sql_text(rows, 2)), arena_dup(b->arena, sql_text(rows, 3)),
+			*to = (struct body){ sql_int(rows, 0), arena_dup(b->arena, sql_text(rows, 1)), arena_dup(b->arena,
+					sql_text(rows, 2)), arena_dup(b->arena, sql_text(rows, 3)),
 					     arena_dup(b->arena, sql_bytes(rows, 4)) };
 		TRY(arena_ok(b->arena, "a list", e));
 	}
@@ -37,7 +38,8 @@ static enum err_code manifests_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct bodies *b = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT 0, digest, '', media_type, body FROM manifest WHERE digest > ?1 ORDER BY digest LIMIT 64", "z", b->after));
+	TRY(sql_query(tx, &rows, e, "SELECT 0, digest, '', media_type, body FROM manifest WHERE digest > ?1 ORDER BY digest"
+		      " LIMIT 64", "z", b->after));
 	return add(b, rows, e);
 }
 
@@ -45,7 +47,8 @@ static enum err_code reports_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct bodies *b = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, p.name, '', r.body FROM report r JOIN repo p ON p.id = r.repo_id WHERE r.repo_id > ?1 OR (r.repo_id = ?1 AND"
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, p.name, '', r.body FROM report r JOIN repo p ON p.id ="
+		      " r.repo_id WHERE r.repo_id > ?1 OR (r.repo_id = ?1 AND"
 		      " r.digest > ?2) ORDER BY r.repo_id, r.digest LIMIT 64", "iz", b->after_repo, b->after));
 	return add(b, rows, e);
 }
@@ -60,7 +63,8 @@ static enum err_code drop_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct slice digest = b->now->digest;
 	for (;;) {
 		int64_t repo_id;
-		enum err_code code = sql_one_int(tx, &repo_id, e, "SELECT repo_id FROM repo_manifest WHERE digest = ?1 LIMIT 1", "t", digest);
+		enum err_code code = sql_one_int(tx, &repo_id, e, "SELECT repo_id FROM repo_manifest WHERE digest = ?1 LIMIT 1",
+						 "t", digest);
 		if (code == ERR_NOT_FOUND)
 			break;
 		TRY(code);
@@ -81,7 +85,8 @@ static enum err_code refs_tx(struct sql_tx *tx, void *arg, struct err *e)
 	r->same = (size_t)n == r->m->n_refs;
 	for (size_t i = 0; i < r->m->n_refs && r->same; i++) {
 		const struct store_ref *f = &r->m->refs[i];
-		TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM manifest_ref WHERE digest = ?1 AND kind = ?2 AND seq = ?3 AND child = ?4 AND size = ?5", "tiiti", r->m->digest,
+		TRY(sql_one_int(tx, &n, e, "SELECT count(*) FROM manifest_ref WHERE digest = ?1 AND kind = ?2 AND seq = ?3 AND"
+				" child = ?4 AND size = ?5", "tiiti", r->m->digest,
 				(int64_t)f->kind, seq[f->kind]++, f->digest, (int64_t)f->size));
 		r->same = n > 0;
 	}
@@ -93,7 +98,8 @@ static enum err_code one_manifest(struct bodies *b, struct err *e)
 	AUTO_ARENA a = ARENA(BODY_ARENA);
 	struct store_manifest m;
 	struct err why;
-	struct store_problem p = { .kind = "manifest-damaged", .subject = b->now->digest, .text = "its bytes have another digest" };
+	struct store_problem p = { .kind = "manifest-damaged", .subject = b->now->digest, .text = "its bytes have another"
+				   " digest" };
 	if (!oci_digest_matches(b->now->digest, b->now->body))
 		return check_found(b->k, &p, drop_tx, b, e);
 	p.text = "it is no valid manifest";
@@ -111,7 +117,8 @@ static enum err_code inspect_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct bodies *b = arg;
 	TRY(sql_run(tx, NULL, e, "DELETE FROM report WHERE repo_id = ?1 AND digest = ?2", "it", b->now->repo_id, b->now->digest));
-	TRY(sql_run(tx, NULL, e, "UPDATE verdict SET state = 1, reasons = '[]', seq = seq + 1 WHERE repo_id = ?1 AND digest = ?2", "it", b->now->repo_id, b->now->digest));
+	TRY(sql_run(tx, NULL, e, "UPDATE verdict SET state = 1, reasons = '[]', seq = seq + 1 WHERE repo_id = ?1 AND digest ="
+		    " ?2", "it", b->now->repo_id, b->now->digest));
 	TRY(store_job_put(tx, "inspect", b->now->repo_id, b->now->digest, 5, SL(""), true, e));
 	return sql_announce(tx, e);
 }
@@ -121,13 +128,15 @@ static enum err_code one_report(struct bodies *b, struct err *e)
 	AUTO_ARENA a = ARENA(BODY_ARENA);
 	struct report r;
 	struct err why;
-	struct store_problem p = { .kind = "report", .subject = b->now->digest, .repository = b->now->repository, .text = "the inspection's report cannot be read" };
+	struct store_problem p = { .kind = "report", .subject = b->now->digest, .repository = b->now->repository,
+				   .text = "the inspection's report cannot be read" };
 	enum err_code code = report_decode_judged(b->now->body, &a, &r, &why);
 	/* That of another version of pabean is made anew by the gate itself. */
 	return code == OK || code == ERR_UNSUPPORTED ? OK : check_found(b->k, &p, inspect_tx, b, e);
 }
 
-static enum err_code each(struct bodies *b, sql_tx_fn *find, enum err_code (*one)(struct bodies *, struct err *), uint64_t *count, struct err *e)
+static enum err_code each(struct bodies *b, sql_tx_fn *find, enum err_code (*one)(struct bodies *, struct err *),
+			  uint64_t *count, struct err *e)
 {
 	b->after_repo = 0;
 	b->after[0] = 0;

@@ -33,8 +33,8 @@ typedef void keep_row_fn(struct keep *k, struct sql_rows *rows, struct keep_item
 [[nodiscard]] enum err_code keep_collect(struct keep *k, struct sql_rows *rows, keep_row_fn *fn, struct err *e);
 /* Fills k->items anew, in k->arena. */
 [[nodiscard]] enum err_code keep_find(struct keep *k, sql_tx_fn *find, struct err *e);
-/* Batches: `find` fills k->items (at most KEEP_BATCH, behind k->after_repo and k->after), `act` does it (NULL with dry); *count grows by k->done, or by what was found with
- * dry. Ends when find gives fewer than KEEP_BATCH. */
+/* Batches: `find` fills k->items (at most KEEP_BATCH, behind k->after_repo and k->after), `act` does it (NULL with dry); *count
+ * grows by k->done, or by what was found with dry. Ends when find gives fewer than KEEP_BATCH. */
 [[nodiscard]] enum err_code keep_batches(struct keep *k, sql_tx_fn *find, sql_tx_fn *act, uint64_t *count, struct err *e);
 static inline int64_t keep_before(const struct keep *k, uint64_t age_s) { return k->now - (int64_t)MIN(age_s, (uint64_t)k->now); }
 

@@ -18,7 +18,8 @@ static enum err_code unneeded_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT b.digest, b.size FROM blob b WHERE b.state = 0 AND b.used_s < ?1 AND b.digest > ?2 AND NOT " NEEDED
+	TRY(sql_query(tx, &rows, e, "SELECT b.digest, b.size FROM blob b WHERE b.state = 0 AND b.used_s < ?1 AND b.digest > ?2"
+		      " AND NOT " NEEDED
 		      " ORDER BY b.digest LIMIT 64", "iz", keep_before(k, k->r->grace_s), k->after));
 	return keep_collect(k, rows, blob_row, e);
 }
@@ -31,7 +32,8 @@ static enum err_code mark_tx(struct sql_tx *tx, void *arg, struct err *e)
 	for (size_t i = 0; i < k->n; i++) {
 		struct keep_item *b = &k->items[i];
 		b->number = 0;
-		TRY(sql_run(tx, &changes, e, "UPDATE blob SET used_s = used_s WHERE digest = ?1 AND state = 0 AND used_s < ?2", "ti", b->digest, cutoff));
+		TRY(sql_run(tx, &changes, e, "UPDATE blob SET used_s = used_s WHERE digest = ?1 AND state = 0 AND used_s < ?2",
+			    "ti", b->digest, cutoff));
 		if (!changes)
 			continue;
 		TRY(sql_one_int(tx, &needed, e, "SELECT count(*) FROM blob b WHERE b.digest = ?1 AND " NEEDED, "t", b->digest));
@@ -100,7 +102,8 @@ static enum err_code going_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT digest, size FROM blob WHERE state = 1 AND digest > ?1 ORDER BY digest LIMIT 64", "z", k->after));
+	TRY(sql_query(tx, &rows, e, "SELECT digest, size FROM blob WHERE state = 1 AND digest > ?1 ORDER BY digest LIMIT 64",
+		      "z", k->after));
 	return keep_collect(k, rows, blob_row, e);
 }
 
@@ -151,7 +154,8 @@ static enum err_code is_going_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return store_blob_going(tx, s->digest, &s->going, e);
 }
 
-enum err_code store_blob_settle(struct store *s, int64_t repo_id, struct slice digest, uint64_t size, struct slice account, struct err *e)
+enum err_code store_blob_settle(struct store *s, int64_t repo_id, struct slice digest, uint64_t size, struct slice account,
+				struct err *e)
 {
 	struct settling w = { repo_id, digest, account, size, false };
 	for (int i = 0; i < SETTLE_TRIES; i++) {
@@ -164,7 +168,8 @@ enum err_code store_blob_settle(struct store *s, int64_t repo_id, struct slice d
 			TRY(sql_read(s->sql, is_going_tx, &w, e));
 		} while (w.going && ++i < SETTLE_TRIES);
 		if (!w.going && blob_stat(s->blobs, digest, &is, e) != OK)
-			return e->code == ERR_NOT_FOUND ? err_set(e, ERR_TIMEOUT, 0, "the content was removed while it came") : e->code;
+			return e->code == ERR_NOT_FOUND ? err_set(e, ERR_TIMEOUT, 0, "the content was removed while it came") :
+				e->code;
 	}
 	return err_set(e, ERR_TIMEOUT, 0, "the content is being removed");
 }
@@ -172,7 +177,8 @@ enum err_code store_blob_settle(struct store *s, int64_t repo_id, struct slice d
 enum err_code store_manifest_pin(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct err *e)
 {
 	int64_t changes;
-	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET untagged_s = 0 WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
+	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET untagged_s = 0 WHERE repo_id = ?1 AND digest = ?2", "it", repo_id,
+		    digest));
 	return changes ? OK : err_set(e, ERR_NOT_FOUND, 0, "no such manifest in this repository");
 }
 
@@ -182,7 +188,8 @@ static const struct store_ref *next_ref(const struct store_manifest *m, struct s
 	const struct store_ref *next = NULL;
 	for (size_t i = 0; i < m->n_refs; i++) {
 		const struct store_ref *r = &m->refs[i];
-		if (r->kind != STORE_REF_CHILD && !r->foreign && slice_cmp(r->digest, after) > 0 && (!next || slice_cmp(r->digest, next->digest) < 0))
+		if (r->kind != STORE_REF_CHILD && !r->foreign && slice_cmp(r->digest, after) > 0 && (!next ||
+				slice_cmp(r->digest, next->digest) < 0))
 			next = r;
 	}
 	return next;
@@ -193,17 +200,20 @@ enum err_code store_manifest_here(struct sql_tx *tx, int64_t repo_id, const stru
 	for (const struct store_ref *r = next_ref(m, SL("")); r; r = next_ref(m, r->digest)) {
 		enum err_code code = store_blob_pin(tx, r->digest, NULL, e);
 		if (code == ERR_NOT_FOUND)
-			return err_set(e, ERR_CANCELLED, 0, "the blob %.19s went away during the inspection", (const char *)r->digest.p);
+			return err_set(e, ERR_CANCELLED, 0, "the blob %.19s went away during the inspection",
+				       (const char *)r->digest.p);
 		if (code != OK)
 			return code;
 	}
-	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = 0, created_s = CASE WHEN origin = 1 THEN ?3 ELSE created_s END WHERE repo_id = ?1 AND digest = ?2"
+	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = 0, created_s = CASE WHEN origin = 1 THEN ?3 ELSE"
+		       " created_s END WHERE repo_id = ?1 AND digest = ?2"
 		       " AND gone_s > 0", "iti", repo_id, m->digest, (int64_t)os_now_s());
 }
 
 enum err_code store_blob_lost(struct sql_tx *tx, struct slice digest, struct err *e)
 {
-	TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = ?2 WHERE gone_s = 0 AND digest IN (SELECT digest FROM manifest_ref WHERE child = ?1 AND kind < 2)", "ti",
+	TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = ?2 WHERE gone_s = 0 AND digest IN (SELECT digest FROM"
+		    " manifest_ref WHERE child = ?1 AND kind < 2)", "ti",
 		    digest, (int64_t)os_now_s()));
 	TRY(sql_run(tx, NULL, e, "DELETE FROM repo_blob WHERE digest = ?1", "t", digest));
 	TRY(sql_run(tx, NULL, e, "UPDATE blob SET state = 1 WHERE digest = ?1", "t", digest));

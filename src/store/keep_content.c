@@ -20,8 +20,10 @@ static enum err_code refused_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, p.name FROM repo_manifest r JOIN repo p ON p.id = r.repo_id WHERE (r.repo_id > ?1 OR (r.repo_id = ?1 AND"
-		      " r.digest > ?2)) AND r.gone_s = 0 AND r.created_s < ?3 AND " REFUSED " AND " IDLE " ORDER BY r.repo_id, r.digest LIMIT 64", "izi", k->after_repo, k->after,
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, p.name FROM repo_manifest r JOIN repo p ON p.id = r.repo_id"
+		      " WHERE (r.repo_id > ?1 OR (r.repo_id = ?1 AND"
+		      " r.digest > ?2)) AND r.gone_s = 0 AND r.created_s < ?3 AND " REFUSED " AND " IDLE " ORDER BY r.repo_id,"
+			      " r.digest LIMIT 64", "izi", k->after_repo, k->after,
 		      keep_before(k, k->r->keep_refused_s)));
 	return keep_collect(k, rows, content_row, e);
 }
@@ -30,7 +32,8 @@ static enum err_code refused_tx(struct sql_tx *tx, void *arg, struct err *e)
 static enum err_code lock(struct sql_tx *tx, const struct keep_item *m, int64_t cutoff, bool *ret, struct err *e)
 {
 	int64_t changes;
-	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET gone_s = gone_s WHERE repo_id = ?1 AND digest = ?2 AND gone_s = 0 AND created_s < ?3 AND (origin = 0 OR"
+	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET gone_s = gone_s WHERE repo_id = ?1 AND digest = ?2 AND gone_s ="
+		    " 0 AND created_s < ?3 AND (origin = 0 OR"
 		    " pulled_s < ?3)", "iti", m->repo_id, m->digest, cutoff));
 	*ret = changes != 0;
 	return OK;
@@ -39,10 +42,12 @@ static enum err_code lock(struct sql_tx *tx, const struct keep_item *m, int64_t 
 static enum err_code let_go(struct keep *k, struct sql_tx *tx, const struct keep_item *m, struct err *e)
 {
 	k->done++;
-	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = ?3 WHERE repo_id = ?1 AND digest = ?2", "iti", m->repo_id, m->digest, k->now);
+	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET gone_s = ?3 WHERE repo_id = ?1 AND digest = ?2", "iti", m->repo_id,
+		       m->digest, k->now);
 }
 
-static bool is_enforced(const struct keep *k, struct slice repository) { return !k->r->retention || k->r->retention(k->r->arg, repository).enforced; }
+static bool is_enforced(const struct keep *k, struct slice repository) { return !k->r->retention || k->r->retention(k->r->arg,
+		repository).enforced; }
 
 static enum err_code refused_go_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
@@ -58,7 +63,8 @@ static enum err_code refused_go_tx(struct sql_tx *tx, void *arg, struct err *e)
 		TRY(lock(tx, m, cutoff, &yes, e));
 		if (!yes)
 			continue;
-		TRY(sql_one_int(tx, &due, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND " REFUSED " AND " IDLE, "iti", m->repo_id, m->digest,
+		TRY(sql_one_int(tx, &due, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND"
+				" " REFUSED " AND " IDLE, "iti", m->repo_id, m->digest,
 				cutoff));
 		if (due)
 			TRY(let_go(k, tx, m, e));
@@ -72,8 +78,10 @@ static enum err_code unpulled_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, '' FROM repo_manifest r WHERE (r.repo_id > ?1 OR (r.repo_id = ?1 AND r.digest > ?2)) AND r.gone_s = 0 AND"
-		      " r.pulled_s < ?3 AND r.created_s < ?3 AND " PULLED_THROUGH " AND " IDLE " ORDER BY r.repo_id, r.digest LIMIT 64", "izi", k->after_repo, k->after,
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, '' FROM repo_manifest r WHERE (r.repo_id > ?1 OR (r.repo_id ="
+		      " ?1 AND r.digest > ?2)) AND r.gone_s = 0 AND"
+		      " r.pulled_s < ?3 AND r.created_s < ?3 AND " PULLED_THROUGH " AND " IDLE " ORDER BY r.repo_id, r.digest"
+			      " LIMIT 64", "izi", k->after_repo, k->after,
 		      keep_before(k, k->r->keep_unpulled_s)));
 	return keep_collect(k, rows, content_row, e);
 }
@@ -85,7 +93,8 @@ static enum err_code go_before(struct keep *k, struct sql_tx *tx, const struct k
 	TRY(lock(tx, m, cutoff, &yes, e));
 	if (!yes)
 		return OK;
-	TRY(sql_one_int(tx, &idle, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND " IDLE, "it", m->repo_id, m->digest));
+	TRY(sql_one_int(tx, &idle, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND " IDLE,
+			"it", m->repo_id, m->digest));
 	return idle ? let_go(k, tx, m, e) : OK;
 }
 
@@ -105,16 +114,20 @@ struct room { struct keep *k; int64_t used, freed; size_t n; };
 static enum err_code used_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct room *r = arg;
-	return sql_one_int(tx, &r->used, e, "SELECT CAST(COALESCE(SUM(b.size), 0) AS $INT) FROM blob b WHERE b.state = 0 AND EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m"
-			   " ON m.digest = f.digest WHERE f.child = b.digest AND f.kind < 2 AND m.gone_s = 0 AND m.origin = 1)", "");
+	return sql_one_int(tx, &r->used, e, "SELECT CAST(COALESCE(SUM(b.size), 0) AS $INT) FROM blob b WHERE b.state = 0 AND"
+			   " EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m"
+			   " ON m.digest = f.digest WHERE f.child = b.digest AND f.kind < 2 AND m.gone_s = 0 AND m.origin = 1)",
+				   "");
 }
 
 static enum err_code oldest_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, '' FROM repo_manifest r WHERE r.gone_s = 0 AND r.pulled_s < ?1 AND r.created_s < ?1 AND " PULLED_THROUGH " AND "
-		      IDLE " ORDER BY CASE WHEN r.pulled_s > r.created_s THEN r.pulled_s ELSE r.created_s END LIMIT 64", "i", keep_before(k, k->r->grace_s)));
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest, '' FROM repo_manifest r WHERE r.gone_s = 0 AND r.pulled_s < ?1"
+		      " AND r.created_s < ?1 AND " PULLED_THROUGH " AND "
+		      IDLE " ORDER BY CASE WHEN r.pulled_s > r.created_s THEN r.pulled_s ELSE r.created_s END LIMIT 64", "i",
+			      keep_before(k, k->r->grace_s)));
 	return keep_collect(k, rows, content_row, e);
 }
 
@@ -132,8 +145,10 @@ static enum err_code make_room_tx(struct sql_tx *tx, void *arg, struct err *e)
 		TRY(go_before(k, tx, m, keep_before(k, k->r->grace_s), e));
 		if (k->done == before)
 			continue;
-		TRY(sql_one_int(tx, &size, e, "SELECT CAST(COALESCE(SUM(b.size), 0) AS $INT) FROM blob b WHERE b.state = 0 AND b.digest IN (SELECT child FROM manifest_ref WHERE"
-				" digest = ?1 AND kind < 2) AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest o ON o.digest = f.digest WHERE f.child = b.digest AND"
+		TRY(sql_one_int(tx, &size, e, "SELECT CAST(COALESCE(SUM(b.size), 0) AS $INT) FROM blob b WHERE b.state = 0 AND"
+				" b.digest IN (SELECT child FROM manifest_ref WHERE"
+				" digest = ?1 AND kind < 2) AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest o"
+					" ON o.digest = f.digest WHERE f.child = b.digest AND"
 				" f.kind < 2 AND o.gone_s = 0)", "t", m->digest));
 		r->freed += size;
 	}

@@ -1,5 +1,6 @@
-/* Manifests that nothing keeps: marked, and gone keep_untagged later. Held is what is named by a tag, by a manifest or as a subject's referrer *in its repository*:
- * who names it may itself be on its way out; when that goes, this inherits its time. So no walk over all that is reachable is needed. */
+/* Manifests that nothing keeps: marked, and gone keep_untagged later. Held is what is named by a tag, by a manifest or as a
+ * subject's referrer *in its repository*: who names it may itself be on its way out; when that goes, this inherits its time. So
+ * no walk over all that is reachable is needed. */
 #include "keep.h"
 
 /* Of `repo_manifest r`. */
@@ -20,7 +21,8 @@ static enum err_code unheld_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s = 0 AND (r.repo_id > ?1 OR (r.repo_id = ?1 AND r.digest > ?2))"
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s = 0 AND (r.repo_id > ?1"
+		      " OR (r.repo_id = ?1 AND r.digest > ?2))"
 		      " AND NOT " HELD " ORDER BY r.repo_id, r.digest LIMIT 64", "iz", k->after_repo, k->after));
 	return keep_collect(k, rows, manifest_row, e);
 }
@@ -29,7 +31,8 @@ static enum err_code mark_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	for (size_t i = 0; i < k->n; i++)
-		TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = ?3 WHERE repo_id = ?1 AND digest = ?2 AND untagged_s = 0", "iti", k->items[i].repo_id,
+		TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = ?3 WHERE repo_id = ?1 AND digest = ?2 AND"
+			    " untagged_s = 0", "iti", k->items[i].repo_id,
 			    k->items[i].digest, k->now));
 	return OK;
 }
@@ -38,7 +41,8 @@ static enum err_code held_again_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s > 0 AND (r.repo_id > ?1 OR (r.repo_id = ?1 AND r.digest > ?2))"
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s > 0 AND (r.repo_id > ?1"
+		      " OR (r.repo_id = ?1 AND r.digest > ?2))"
 		      " AND " HELD " ORDER BY r.repo_id, r.digest LIMIT 64", "iz", k->after_repo, k->after));
 	return keep_collect(k, rows, manifest_row, e);
 }
@@ -47,7 +51,8 @@ static enum err_code unmark_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	for (size_t i = 0; i < k->n; i++)
-		TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = 0 WHERE repo_id = ?1 AND digest = ?2", "it", k->items[i].repo_id, k->items[i].digest));
+		TRY(sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = 0 WHERE repo_id = ?1 AND digest = ?2", "it",
+			    k->items[i].repo_id, k->items[i].digest));
 	return OK;
 }
 
@@ -57,8 +62,10 @@ static enum err_code due_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s > 0 AND r.untagged_s < ?3 AND r.created_s < ?3 AND r.pulled_s < ?3"
-		      " AND (r.repo_id > ?1 OR (r.repo_id = ?1 AND r.digest > ?2)) ORDER BY r.repo_id, r.digest LIMIT 64", "izi", k->after_repo, k->after,
+	TRY(sql_query(tx, &rows, e, "SELECT r.repo_id, r.digest FROM repo_manifest r WHERE r.untagged_s > 0 AND r.untagged_s <"
+		      " ?3 AND r.created_s < ?3 AND r.pulled_s < ?3"
+		      " AND (r.repo_id > ?1 OR (r.repo_id = ?1 AND r.digest > ?2)) ORDER BY r.repo_id, r.digest LIMIT 64", "izi",
+			      k->after_repo, k->after,
 		      keep_before(k, k->r->keep_untagged_s)));
 	return keep_collect(k, rows, manifest_row, e);
 }
@@ -67,9 +74,12 @@ static enum err_code due_tx(struct sql_tx *tx, void *arg, struct err *e)
 static enum err_code pass_on(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct err *e)
 {
 	int64_t since;
-	TRY(sql_one_int(tx, &since, e, "SELECT untagged_s FROM repo_manifest WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
-	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = ?3 WHERE repo_id = ?1 AND untagged_s = 0 AND (digest IN (SELECT child FROM manifest_ref WHERE"
-		       " digest = ?2 AND kind = 2) OR digest IN (SELECT digest FROM manifest WHERE subject = ?2 AND subject <> ''))", "iti", repo_id, digest, since);
+	TRY(sql_one_int(tx, &since, e, "SELECT untagged_s FROM repo_manifest WHERE repo_id = ?1 AND digest = ?2", "it", repo_id,
+			digest));
+	return sql_run(tx, NULL, e, "UPDATE repo_manifest SET untagged_s = ?3 WHERE repo_id = ?1 AND untagged_s = 0 AND (digest"
+		       " IN (SELECT child FROM manifest_ref WHERE"
+		       " digest = ?2 AND kind = 2) OR digest IN (SELECT digest FROM manifest WHERE subject = ?2 AND subject <>"
+			       " ''))", "iti", repo_id, digest, since);
 }
 
 static enum err_code drop_rows(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct err *e)
@@ -78,19 +88,23 @@ static enum err_code drop_rows(struct sql_tx *tx, int64_t repo_id, struct slice 
 	TRY(sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
 	TRY(sql_run(tx, NULL, e, "DELETE FROM report WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
 	TRY(sql_run(tx, NULL, e, "DELETE FROM report_index WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest));
-	return sql_run(tx, NULL, e, "DELETE FROM job WHERE kind = 'inspect' AND repo_id = ?1 AND digest = ?2", "it", repo_id, digest);
+	return sql_run(tx, NULL, e, "DELETE FROM job WHERE kind = 'inspect' AND repo_id = ?1 AND digest = ?2", "it", repo_id,
+		       digest);
 }
 
 /* The row is locked first; what holds it is asked after that, as a statement of its own. */
 static enum err_code go(struct keep *k, struct sql_tx *tx, const struct keep_item *m, struct err *e)
 {
 	int64_t changes, held, cutoff = keep_before(k, k->r->keep_untagged_s);
-	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET untagged_s = untagged_s WHERE repo_id = ?1 AND digest = ?2 AND untagged_s > 0 AND untagged_s < ?3 AND created_s < ?3"
+	TRY(sql_run(tx, &changes, e, "UPDATE repo_manifest SET untagged_s = untagged_s WHERE repo_id = ?1 AND digest = ?2 AND"
+		    " untagged_s > 0 AND untagged_s < ?3 AND created_s < ?3"
 		    " AND pulled_s < ?3", "iti", m->repo_id, m->digest, cutoff));
 	if (!changes)
 		return OK;
-	TRY(sql_one_int(tx, &held, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND (" HELD " OR EXISTS (SELECT 1 FROM job j WHERE"
-			" j.kind = 'inspect' AND j.repo_id = r.repo_id AND j.digest = r.digest AND j.state < 2))", "it", m->repo_id, m->digest));
+	TRY(sql_one_int(tx, &held, e, "SELECT count(*) FROM repo_manifest r WHERE r.repo_id = ?1 AND r.digest = ?2 AND"
+			" (" HELD " OR EXISTS (SELECT 1 FROM job j WHERE"
+			" j.kind = 'inspect' AND j.repo_id = r.repo_id AND j.digest = r.digest AND j.state < 2))", "it",
+				m->repo_id, m->digest));
 	if (held)
 		return OK;
 	TRY(pass_on(tx, m->repo_id, m->digest, e));
@@ -109,18 +123,21 @@ static enum err_code go_tx(struct sql_tx *tx, void *arg, struct err *e)
 
 /* --- Manifests in no repository --------------------------------------------------------------------------------------------------- */
 
-static void orphan_row(struct keep *k, struct sql_rows *rows, struct keep_item *to) { to->digest = arena_dup(k->arena, sql_text(rows, 0)); }
+static void orphan_row(struct keep *k, struct sql_rows *rows, struct keep_item *to) { to->digest = arena_dup(k->arena,
+		sql_text(rows, 0)); }
 
 static enum err_code orphans_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT m.digest FROM manifest m WHERE m.digest > ?1 AND NOT EXISTS (SELECT 1 FROM repo_manifest r WHERE r.digest = m.digest)"
+	TRY(sql_query(tx, &rows, e, "SELECT m.digest FROM manifest m WHERE m.digest > ?1 AND NOT EXISTS (SELECT 1 FROM"
+		      " repo_manifest r WHERE r.digest = m.digest)"
 		      " ORDER BY m.digest LIMIT 64", "z", k->after));
 	return keep_collect(k, rows, orphan_row, e);
 }
 
-/* store_manifest_put touches the row before it puts the manifest into a repository: so after this lock it is there or comes after us. */
+/* store_manifest_put touches the row before it puts the manifest into a repository: so after this lock it is there or comes
+ * after us. */
 static enum err_code forget_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;

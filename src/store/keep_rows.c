@@ -14,31 +14,43 @@ static enum err_code one_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct keep *k = d->k;
 	switch (d->which) {
 	case PULLS:
-		return !k->r->keep_pulls_s ? OK : sql_run(tx, &d->n, e, "DELETE FROM pull WHERE (repo_id, digest, account, address, day) IN (SELECT repo_id, digest, account, address,"
+		return !k->r->keep_pulls_s ? OK : sql_run(tx, &d->n, e, "DELETE FROM pull WHERE (repo_id, digest, account,"
+							  " address, day) IN (SELECT repo_id, digest, account, address,"
 			       " day FROM pull WHERE last_s < ?1 LIMIT 1000)", "i", keep_before(k, k->r->keep_pulls_s));
 	case LINKS:	/* who brought a blob, when nothing came of it */
-		return sql_run(tx, &d->n, e, "DELETE FROM repo_blob WHERE (repo_id, digest, account) IN (SELECT l.repo_id, l.digest, l.account FROM repo_blob l WHERE l.at_s < ?1 AND"
-			       " NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m ON m.digest = f.digest WHERE f.child = l.digest AND f.kind < 2 AND"
+		return sql_run(tx, &d->n, e, "DELETE FROM repo_blob WHERE (repo_id, digest, account) IN (SELECT l.repo_id,"
+			       " l.digest, l.account FROM repo_blob l WHERE l.at_s < ?1 AND"
+			       " NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m ON m.digest = f.digest WHERE"
+				       " f.child = l.digest AND f.kind < 2 AND"
 			       " m.repo_id = l.repo_id) LIMIT 1000) AND at_s < ?1", "i", keep_before(k, k->r->grace_s));
 	case CACHE:
-		return sql_run(tx, &d->n, e, "DELETE FROM upstream_cache WHERE at_ms < ?1", "i", keep_before(k, CACHE_KEEP_S) * 1000);
+		return sql_run(tx, &d->n, e, "DELETE FROM upstream_cache WHERE at_ms < ?1", "i", keep_before(k,
+				CACHE_KEEP_S) * 1000);
 	case GENERATIONS:
-		return sql_run(tx, &d->n, e, "DELETE FROM generation WHERE at_s < ?1 AND number < (SELECT max(number) FROM generation) - 100 AND NOT EXISTS (SELECT 1 FROM verdict v"
+		return sql_run(tx, &d->n, e, "DELETE FROM generation WHERE at_s < ?1 AND number < (SELECT max(number) FROM"
+			       " generation) - 100 AND NOT EXISTS (SELECT 1 FROM verdict v"
 			       " WHERE v.generation = generation.number)", "i", keep_before(k, GENERATION_KEEP_S));
 	case SEEN:
-		return sql_run(tx, &d->n, e, "DELETE FROM first_seen WHERE at_s < ?1 AND NOT EXISTS (SELECT 1 FROM repo_manifest m WHERE m.repo_id = first_seen.repo_id AND m.digest ="
+		return sql_run(tx, &d->n, e, "DELETE FROM first_seen WHERE at_s < ?1 AND NOT EXISTS (SELECT 1 FROM"
+			       " repo_manifest m WHERE m.repo_id = first_seen.repo_id AND m.digest ="
 			       " first_seen.digest)", "i", keep_before(k, FIRST_SEEN_KEEP_S));
 	case VERDICTS:	/* of what was deleted; the gate makes another one if it comes back */
-		return sql_run(tx, &d->n, e, "DELETE FROM verdict WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest FROM verdict v WHERE v.decided_s < ?1 AND NOT EXISTS (SELECT 1"
-			       " FROM repo_manifest m WHERE m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1000)", "i", keep_before(k, k->r->grace_s));
+		return sql_run(tx, &d->n, e, "DELETE FROM verdict WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest FROM"
+			       " verdict v WHERE v.decided_s < ?1 AND NOT EXISTS (SELECT 1"
+			       " FROM repo_manifest m WHERE m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1000)", "i",
+				       keep_before(k, k->r->grace_s));
 	case REPORTS:
-		return sql_run(tx, &d->n, e, "DELETE FROM report WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest FROM report v WHERE v.made_s < ?1 AND NOT EXISTS (SELECT 1 FROM"
-			       " repo_manifest m WHERE m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1000)", "i", keep_before(k, k->r->grace_s));
+		return sql_run(tx, &d->n, e, "DELETE FROM report WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest FROM"
+			       " report v WHERE v.made_s < ?1 AND NOT EXISTS (SELECT 1 FROM"
+			       " repo_manifest m WHERE m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1000)", "i",
+				       keep_before(k, k->r->grace_s));
 	case REPORT_INDEXES:
-		return sql_run(tx, &d->n, e, "DELETE FROM report_index WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest FROM report_index v WHERE NOT EXISTS (SELECT 1 FROM report m"
+		return sql_run(tx, &d->n, e, "DELETE FROM report_index WHERE (repo_id, digest) IN (SELECT v.repo_id, v.digest"
+			       " FROM report_index v WHERE NOT EXISTS (SELECT 1 FROM report m"
 			       " WHERE m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1000)", "");
 	default:	/* given up, and in the way of the next try: of content let go, or of nothing */
-		return sql_run(tx, &d->n, e, "DELETE FROM job WHERE state = 2 AND NOT EXISTS (SELECT 1 FROM repo_manifest m WHERE m.repo_id = job.repo_id AND m.digest = job.digest AND"
+		return sql_run(tx, &d->n, e, "DELETE FROM job WHERE state = 2 AND NOT EXISTS (SELECT 1 FROM repo_manifest m"
+			       " WHERE m.repo_id = job.repo_id AND m.digest = job.digest AND"
 			       " m.gone_s = 0)", "");
 	}
 }
@@ -50,18 +62,26 @@ static enum err_code any_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct keep *k = d->k;
 	switch (d->which) {
 	case PULLS:
-		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM pull WHERE last_s < ?1 LIMIT 1) AS x", "i", keep_before(k, k->r->keep_pulls_s));
+		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM pull WHERE last_s < ?1 LIMIT 1) AS x", "i",
+				   keep_before(k, k->r->keep_pulls_s));
 	case LINKS:
-		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM repo_blob l WHERE l.at_s < ?1 AND NOT EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m ON"
-				   " m.digest = f.digest WHERE f.child = l.digest AND f.kind < 2 AND m.repo_id = l.repo_id) LIMIT 1) AS x", "i", keep_before(k, k->r->grace_s));
+		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM repo_blob l WHERE l.at_s < ?1 AND NOT"
+				   " EXISTS (SELECT 1 FROM manifest_ref f JOIN repo_manifest m ON"
+				   " m.digest = f.digest WHERE f.child = l.digest AND f.kind < 2 AND m.repo_id = l.repo_id)"
+					   " LIMIT 1) AS x", "i", keep_before(k, k->r->grace_s));
 	case VERDICTS:
-		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM verdict v WHERE v.decided_s < ?1 AND NOT EXISTS (SELECT 1 FROM repo_manifest m WHERE"
-				   " m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1) AS x", "i", keep_before(k, k->r->grace_s));
+		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM verdict v WHERE v.decided_s < ?1 AND NOT"
+				   " EXISTS (SELECT 1 FROM repo_manifest m WHERE"
+				   " m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1) AS x", "i", keep_before(k,
+						   k->r->grace_s));
 	case REPORTS:
-		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM report v WHERE v.made_s < ?1 AND NOT EXISTS (SELECT 1 FROM repo_manifest m WHERE"
-				   " m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1) AS x", "i", keep_before(k, k->r->grace_s));
+		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM report v WHERE v.made_s < ?1 AND NOT"
+				   " EXISTS (SELECT 1 FROM repo_manifest m WHERE"
+				   " m.repo_id = v.repo_id AND m.digest = v.digest) LIMIT 1) AS x", "i", keep_before(k,
+						   k->r->grace_s));
 	case REPORT_INDEXES:
-		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM report_index v WHERE NOT EXISTS (SELECT 1 FROM report m WHERE m.repo_id = v.repo_id AND"
+		return sql_one_int(tx, &d->n, e, "SELECT count(*) FROM (SELECT 1 FROM report_index v WHERE NOT EXISTS (SELECT 1"
+				   " FROM report m WHERE m.repo_id = v.repo_id AND"
 				   " m.digest = v.digest) LIMIT 1) AS x", "");
 	default:
 		d->n = 1;

@@ -8,8 +8,9 @@
 
 enum { BATCH_ARENA = 1 << 20 };
 
-/* --- The lease: "<ms> <pid>/<start> <machine> <owner>". Its holder may be known to be dead: same boot, same pid namespace, no process with this
- * number and time of its start. ---------------------------------------------------------------------------------------------------------------- */
+/* --- The lease: "<ms> <pid>/<start> <machine> <owner>". Its holder may be known to be dead: same boot, same pid namespace, no
+ * process with this number and time of its start.
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* proc(5): the 22nd field of stat, the 20th behind the name; 0: no such process, or it only waits to be noticed. */
 static uint64_t started(uint64_t pid)
@@ -37,7 +38,8 @@ static void name_machine(struct keep *k)
 	if (os_read_file("/proc/sys/kernel/random/boot_id", &boot, &e) != OK || stat("/proc/self/ns/pid", &st))
 		snprintf(k->machine, sizeof(k->machine), "unknown");
 	else
-		snprintf(k->machine, sizeof(k->machine), "%.*s/%llu", SLICE_ARG(slice_trim(buf_slice(&boot))), (unsigned long long)st.st_ino);
+		snprintf(k->machine, sizeof(k->machine), "%.*s/%llu", SLICE_ARG(slice_trim(buf_slice(&boot))),
+			 (unsigned long long)st.st_ino);
 }
 
 static bool word(struct slice *rest, struct slice *ret) { return slice_next_piece(rest, ' ', ret); }
@@ -46,7 +48,8 @@ static bool may_take(const struct keep *k, struct slice was)
 {
 	struct slice ms, process, pid, machine, owner;
 	uint64_t at, id, start;
-	if (!word(&was, &ms) || !word(&was, &process) || !word(&was, &machine) || !word(&was, &owner) || !slice_next_piece(&process, '/', &pid) || !slice_to_u64(ms, &at) ||
+	if (!word(&was, &ms) || !word(&was, &process) || !word(&was, &machine) || !word(&was, &owner) ||
+	    !slice_next_piece(&process, '/', &pid) || !slice_to_u64(ms, &at) ||
 	    !slice_to_u64(pid, &id) || !slice_to_u64(process, &start))
 		return true;
 	if (slice_eqs(owner, k->owner) || at + STORE_KEEP_LEASE_MS < store_now_ms())
@@ -69,9 +72,11 @@ static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
 	snprintf(k->lease, sizeof(k->lease), "%llu %d/%llu %s %s", (unsigned long long)store_now_ms(), (int)getpid(),
 		 (unsigned long long)started((uint64_t)getpid()), k->machine, k->owner);
 	if (code == ERR_NOT_FOUND)
-		TRY(sql_run(tx, &changes, e, "INSERT INTO setting (name, value) VALUES ('keeper', ?1) ON CONFLICT (name) DO NOTHING", "z", k->lease));
+		TRY(sql_run(tx, &changes, e, "INSERT INTO setting (name, value) VALUES ('keeper', ?1) ON CONFLICT (name) DO"
+			    " NOTHING", "z", k->lease));
 	else
-		TRY(sql_run(tx, &changes, e, "UPDATE setting SET value = ?1 WHERE name = 'keeper' AND value = ?2", "zt", k->lease, was));
+		TRY(sql_run(tx, &changes, e, "UPDATE setting SET value = ?1 WHERE name = 'keeper' AND value = ?2", "zt",
+			    k->lease, was));
 	return changes ? OK : err_set(e, ERR_NOT_FOUND, 0, "another process collects garbage");
 }
 
@@ -162,9 +167,11 @@ enum err_code keep_batches(struct keep *k, sql_tx_fn *find, sql_tx_fn *act, uint
 	return code;
 }
 
-enum err_code store_keep_run(struct store *s, const struct store_keep_rules *r, const char *owner, const _Atomic bool *stop, struct store_keep_counts *ret, struct err *e)
+enum err_code store_keep_run(struct store *s, const struct store_keep_rules *r, const char *owner, const _Atomic bool *stop,
+			     struct store_keep_counts *ret, struct err *e)
 {
-	enum err_code (*const steps[])(struct keep *, struct err *) = { keep_blobs_going, keep_uploads, keep_tags, keep_manifests, keep_content, keep_rows, keep_blobs,
+	enum err_code (*const steps[])(struct keep *, struct err *) = { keep_blobs_going, keep_uploads, keep_tags,
+									keep_manifests, keep_content, keep_rows, keep_blobs,
 									keep_walk };
 	struct keep k = { .s = s, .r = r, .stop = stop, .now = (int64_t)os_now_s(), .counts = ret };
 	struct err why;

@@ -1,4 +1,5 @@
-/* Retention of tags, and `sha256-…` tags whose subject is gone. What a tag named before it was moved stays keep_untagged, like whatever else nothing keeps. */
+/* Retention of tags, and `sha256-…` tags whose subject is gone. What a tag named before it was moved stays keep_untagged, like
+ * whatever else nothing keeps. */
 #include "keep.h"
 
 /* --- keep_last, keep_for -------------------------------------------------------------------------------------------------------------- */
@@ -18,14 +19,17 @@ static enum err_code repos_tx(struct sql_tx *tx, void *arg, struct err *e)
 }
 
 /* Tags that are neither among the newest keep_last nor younger than keep_for. The order is that of being set. */
-static enum err_code expire(struct keep *k, struct sql_tx *tx, int64_t repo_id, const struct store_retention *t, uint64_t *ret, struct err *e)
+static enum err_code expire(struct keep *k, struct sql_tx *tx, int64_t repo_id, const struct store_retention *t, uint64_t *ret,
+			    struct err *e)
 {
 	AUTO_SQL_ROWS rows = NULL;
 	AUTO_ARENA a = ARENA(1 << 20);
 	struct { struct slice *items; size_t n, cap; } names = { 0 };
 	bool row;
-	int64_t last = t->keep_last ? (int64_t)t->keep_last : 0, cutoff = t->keep_for_s ? keep_before(k, t->keep_for_s) : k->now + 1;
-	TRY(sql_query(tx, &rows, e, "SELECT name FROM (SELECT name, updated_s FROM tag WHERE repo_id = ?1 ORDER BY pushed_seq DESC LIMIT 64 OFFSET ?2) AS old WHERE updated_s < ?3",
+	int64_t last = t->keep_last ? (int64_t)t->keep_last : 0, cutoff = t->keep_for_s ? keep_before(k, t->keep_for_s) :
+		k->now + 1;
+	TRY(sql_query(tx, &rows, e, "SELECT name FROM (SELECT name, updated_s FROM tag WHERE repo_id = ?1 ORDER BY pushed_seq"
+		      " DESC LIMIT 64 OFFSET ?2) AS old WHERE updated_s < ?3",
 		      "iii", repo_id, last, cutoff));
 	for (;;) {
 		TRY(sql_next(rows, &row, e));
@@ -96,8 +100,10 @@ static enum err_code orphans_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT t.repo_id, t.name FROM tag t WHERE (t.repo_id > ?1 OR (t.repo_id = ?1 AND t.name > ?2)) AND " ORPHAN
-		      " ORDER BY t.repo_id, t.name LIMIT 64", "izi", k->after_repo, k->after, keep_before(k, k->r->keep_untagged_s)));
+	TRY(sql_query(tx, &rows, e, "SELECT t.repo_id, t.name FROM tag t WHERE (t.repo_id > ?1 OR (t.repo_id = ?1 AND t.name >"
+		      " ?2)) AND " ORPHAN
+		      " ORDER BY t.repo_id, t.name LIMIT 64", "izi", k->after_repo, k->after, keep_before(k,
+				      k->r->keep_untagged_s)));
 	return keep_collect(k, rows, tag_row, e);
 }
 
@@ -106,7 +112,8 @@ static enum err_code orphans_go_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct keep *k = arg;
 	for (size_t i = 0; i < k->n; i++) {
 		int64_t still;
-		TRY(sql_one_int(tx, &still, e, "SELECT count(*) FROM tag t WHERE t.repo_id = ?1 AND t.name = ?2 AND " ORPHAN, "iti", k->items[i].repo_id, k->items[i].name,
+		TRY(sql_one_int(tx, &still, e, "SELECT count(*) FROM tag t WHERE t.repo_id = ?1 AND t.name = ?2 AND " ORPHAN,
+				"iti", k->items[i].repo_id, k->items[i].name,
 				keep_before(k, k->r->keep_untagged_s)));
 		if (still)
 			TRY(store_tag_delete(tx, k->items[i].repo_id, k->items[i].name, SL(""), e));

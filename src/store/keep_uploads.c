@@ -13,7 +13,8 @@ static enum err_code old_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct keep *k = arg;
 	AUTO_SQL_ROWS rows = NULL;
-	TRY(sql_query(tx, &rows, e, "SELECT id, state, updated_s FROM upload WHERE id > ?1 AND updated_s < ?2 ORDER BY id LIMIT 8", "zi", k->after,
+	TRY(sql_query(tx, &rows, e, "SELECT id, state, updated_s FROM upload WHERE id > ?1 AND updated_s < ?2 ORDER BY id LIMIT"
+		      " 8", "zi", k->after,
 		      keep_before(k, k->r->upload_keep_s)));
 	return keep_collect(k, rows, upload_row, e);
 }
@@ -25,7 +26,8 @@ static enum err_code forget_tx(struct sql_tx *tx, void *arg, struct err *e)
 	k->done = 0;
 	for (size_t i = 0; i < k->n; i++) {
 		int64_t changes;
-		TRY(sql_run(tx, &changes, e, "DELETE FROM upload WHERE id = ?1 AND updated_s = ?2", "ti", k->items[i].digest, k->items[i].number));
+		TRY(sql_run(tx, &changes, e, "DELETE FROM upload WHERE id = ?1 AND updated_s = ?2", "ti", k->items[i].digest,
+			    k->items[i].number));
 		k->items[i].repo_id = changes;
 		k->done += (uint64_t)changes;
 	}
@@ -75,7 +77,8 @@ static enum err_code going_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct stray *s = arg;
 	int64_t changes;
-	TRY(sql_run(tx, &changes, e, "INSERT INTO blob (digest, size, state, created_s, used_s) VALUES (?1, ?2, 1, ?3, ?3) ON CONFLICT (digest) DO NOTHING", "tii", s->name,
+	TRY(sql_run(tx, &changes, e, "INSERT INTO blob (digest, size, state, created_s, used_s) VALUES (?1, ?2, 1, ?3, ?3) ON"
+		    " CONFLICT (digest) DO NOTHING", "tii", s->name,
 		    (int64_t)s->size, s->k->now));
 	s->known = !changes;
 	return OK;

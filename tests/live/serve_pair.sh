@@ -38,7 +38,7 @@ cleanup() {
 rm -f "$pg.log"
 export PABEAN_TEST_PG_DIR=$pg PABEAN_TEST_PG_BIN=$bin PABEAN_TEST_PG_AS=$as PABEAN_TEST_S3=http://127.0.0.1:$s3port
 
-for suite in ${PAIR_SUITES:-serve_gate serve_nodes}; do
+for suite in ${PAIR_SUITES:-serve_gate serve_nodes store}; do
 	timeout 300 bash "$here/$suite.sh" >suite.out 2>suite.err
 	sed "s/^\(ok\|not ok\|skip\) - /&PostgreSQL and S3: $suite: /" suite.out
 	grep -q '^ok' suite.out || echo "not ok - PostgreSQL and S3: $suite ran"

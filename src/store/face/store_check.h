@@ -3,14 +3,16 @@
 #include "store_content.h"
 
 struct store_problem {
-	const char *kind;		/* "blob-missing", "blob-damaged", "manifest-damaged", "tag", "content-missing", "report", "stuck", "upload", … */
+	/* "blob-missing", "blob-damaged", "manifest-damaged", "tag", "content-missing", "report", "stuck", "upload", … */
+	const char *kind;
 	const char *text;
 	struct slice repository, subject;	/* may be empty; subject: a digest, a tag, an upload */
 	bool note;			/* nothing is wrong, and garbage collection or the next pull will see to it */
 	bool repaired;
 };
 struct store_check_options {
-	bool repair;	/* broken blobs go to quarantine, what cannot be trusted is inspected again, what points nowhere is cut off */
+	/* broken blobs go to quarantine, what cannot be trusted is inspected again, what points nowhere is cut off */
+	bool repair;
 	bool quick;	/* sizes only, no hashing */
 	unsigned threads;	/* that hash; 0: one a processor, at most 8 */
 	uint64_t leftover_s;	/* age from which bytes and uploads that no row knows are noted */
@@ -21,4 +23,5 @@ struct store_check_options {
 };
 struct store_check_counts { uint64_t blobs, bytes, manifests, tags, reports, uploads, problems, notes, repaired; };
 /* ERR_CANCELLED: told to stop by a signal. */
-[[nodiscard]] enum err_code store_check(struct store *s, const struct store_check_options *o, struct store_check_counts *ret, struct err *e);
+[[nodiscard]] enum err_code store_check(struct store *s, const struct store_check_options *o, struct store_check_counts *ret,
+					struct err *e);

@@ -74,10 +74,12 @@ static void everything(void **state)
 	overwrite(b, config, false);
 	overwrite(b, missing, true);
 	DO(b, "UPDATE tag SET served_digest = ?1, served_seq = 9", M2);
-	DO(b, "INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s, decision_id, attempts, seq)"
+	DO(b, "INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s,"
+	   " decision_id, attempts, seq)"
 	   " SELECT repo_id, digest, 2, 1, '', '[]', 0, 0, 0, 0, 1 FROM repo_manifest");
 	n = check(b, false, &s);
-	assert_true(strstr(s.kinds, "blob-damaged ") && strstr(s.kinds, "blob-missing ") && strstr(s.kinds, "tag ") && strstr(s.kinds, "stuck "));
+	assert_true(strstr(s.kinds, "blob-damaged ") && strstr(s.kinds, "blob-missing ") && strstr(s.kinds, "tag ") &&
+		    strstr(s.kinds, "stuck "));
 	assert_int_equal(n.problems, 4);
 	n = check(b, true, &s);
 	assert_true(n.problems == 4 && n.repaired == 4);
@@ -93,7 +95,8 @@ static void everything(void **state)
 	DO(b, "UPDATE verdict SET state = 3");
 	assert_int_equal(check(b, false, &s).problems, 1);
 	assert_string_equal(s.kinds, "report ");
-	DO(b, "INSERT INTO report (repo_id, digest, made_s, data_id, body) SELECT repo_id, digest, 1, ?1, CAST(?2 AS $BLOB) FROM repo_manifest",
+	DO(b, "INSERT INTO report (repo_id, digest, made_s, data_id, body) SELECT repo_id, digest, 1, ?1, CAST(?2 AS $BLOB)"
+	   " FROM repo_manifest",
 	   "", "nothing");
 	check(b, true, &s);
 	assert_string_equal(s.kinds, "report ");

@@ -45,7 +45,8 @@ static void untagged(void **state)
 	IMAGE(b, .digest = M1, .blobs = { x });
 	IMAGE(b, .digest = M2, .kind = STORE_INDEX, .children = { M1 }, .tag = "v1");
 	IMAGE(b, .digest = M3, .kind = STORE_ARTIFACT, .blobs = { y }, .subject = M2);
-	IMAGE(b, .digest = M4, .kind = STORE_ARTIFACT, .blobs = { y }, .subject = M3, .tag = "sha256-1111111111111111111111111111111111111111111111111111111111111111.sig");
+	IMAGE(b, .digest = M4, .kind = STORE_ARTIFACT, .blobs = { y }, .subject = M3,
+	      .tag = "sha256-1111111111111111111111111111111111111111111111111111111111111111.sig");
 	os_set_now(NOW + 100 * DAY);
 	struct store_keep_counts n = keep_with(b, RULES);
 	assert_true(!n.manifests && !n.blobs && !n.tags);
@@ -55,7 +56,8 @@ static void untagged(void **state)
 	os_set_now(NOW + 120 * DAY);
 	n = keep_with(b, RULES);
 	assert_true(!n.manifests && has_bytes(b, x));
-	/* all at once: what was kept by the index inherits its age; a signature's tag goes after its subject, and its manifest with that */
+	/* all at once: what was kept by the index inherits its age; a signature's tag goes after its subject, and its manifest
+	 * with that */
 	os_set_now(NOW + 131 * DAY);
 	n = keep_with(b, RULES);
 	assert_int_equal(n.manifests, 3);
@@ -92,9 +94,11 @@ static void tagged_again(void **state)
 static void verdict(struct bench *b, const char *digest, int state, int64_t at)
 {
 	static const char *const put[] = {
-		"INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s, decision_id, attempts, seq)"
+		"INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s,"
+			" decision_id, attempts, seq)"
 		" SELECT repo_id, digest, 3, 1, ?2, '[]', 0, ?3, 0, 0, 1 FROM repo_manifest WHERE digest = ?1",
-		"INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s, decision_id, attempts, seq)"
+		"INSERT INTO verdict (repo_id, digest, state, generation, policy_digest, reasons, expires_s, decided_s,"
+			" decision_id, attempts, seq)"
 		" SELECT repo_id, digest, 4, 1, ?2, '[]', 0, ?3, 0, 0, 1 FROM repo_manifest WHERE digest = ?1",
 	};
 	DO(b, put[state == STATE_REFUSED], digest, "", at);
@@ -150,7 +154,8 @@ static void unpulled(void **state)
 	DO(b, "UPDATE repo_manifest SET pulled_s = ?3 WHERE digest = ?1 OR digest = ?2", M2, M2, NOW + 30 * DAY);
 	os_set_now(NOW + 91 * DAY);
 	/* an inspection that waits needs what it is about */
-	DO(b, "INSERT INTO job (kind, repo_id, digest, state, priority, attempts, run_after_ms, owner, lease_until_ms, created_ms, account, error)"
+	DO(b, "INSERT INTO job (kind, repo_id, digest, state, priority, attempts, run_after_ms, owner, lease_until_ms,"
+	   " created_ms, account, error)"
 	   " SELECT 'inspect', repo_id, digest, 0, 0, 0, 0, ?2, 0, 0, '', '' FROM repo_manifest WHERE digest = ?1", M1);
 	assert_int_equal(keep_with(b, RULES).contents, 0);
 	DO(b, "DELETE FROM job");
@@ -223,7 +228,8 @@ static void strays(void **state)
 	char id[BLOB_ID_BYTES];
 	strcpy(id, blob_upload_id(u));
 	blob_upload_close(u);
-	DO(b, "INSERT INTO upload (id, repo_id, account, bytes, state, created_s, updated_s) VALUES (?1, 1, ?2, 3, '', ?3, ?3)", "00000000000000000000000000000000", "", NOW - 2 * DAY);
+	DO(b, "INSERT INTO upload (id, repo_id, account, bytes, state, created_s, updated_s) VALUES (?1, 1, ?2, 3, '', ?3, ?3)",
+	   "00000000000000000000000000000000", "", NOW - 2 * DAY);
 	/* the clock of the files is the real one, which is far before NOW: all of them are old */
 	struct store_keep_counts n = keep_with(b, r);
 	assert_true(n.blobs == 2 && n.uploads == 2 && !has_bytes(b, x) && !has_bytes(b, y));
@@ -240,8 +246,10 @@ static void rows(void **state)
 	verdict(b, M1, STATE_REFUSED, NOW);
 	DO(b, "INSERT INTO repo_blob (repo_id, digest, account, at_s) SELECT id, ?1, ?2, 1 FROM repo", x, "me");
 	DO(b, "INSERT INTO repo_blob (repo_id, digest, account, at_s) SELECT id, ?1, ?2, 1 FROM repo", D("9999"), "me");
-	DO(b, "INSERT INTO pull (repo_id, digest, account, address, day, last_s, count) VALUES (1, ?1, ?2, '', 1, ?3, 1)", M1, "me", NOW - 91 * DAY);
-	DO(b, "INSERT INTO pull (repo_id, digest, account, address, day, last_s, count) VALUES (1, ?1, ?2, '', 2, ?3, 1)", M1, "me", NOW - 89 * DAY);
+	DO(b, "INSERT INTO pull (repo_id, digest, account, address, day, last_s, count) VALUES (1, ?1, ?2, '', 1, ?3, 1)", M1,
+	   "me", NOW - 91 * DAY);
+	DO(b, "INSERT INTO pull (repo_id, digest, account, address, day, last_s, count) VALUES (1, ?1, ?2, '', 2, ?3, 1)", M1,
+	   "me", NOW - 89 * DAY);
 	struct store_keep_counts n = keep_with(b, RULES);
 	assert_int_equal(n.links, 1);
 	assert_int_equal(count(b, "SELECT count(*) FROM pull", NULL, NULL), 1);
@@ -249,7 +257,8 @@ static void rows(void **state)
 	DO(b, "DELETE FROM tag");
 	os_set_now(NOW + DAY);
 	keep_with(b, RULES);
-	assert_int_equal(count(b, "SELECT count(*) FROM verdict", NULL, NULL) + count(b, "SELECT count(*) FROM manifest", NULL, NULL), 0);
+	assert_int_equal(count(b, "SELECT count(*) FROM verdict", NULL, NULL) + count(b, "SELECT count(*) FROM manifest", NULL,
+										      NULL), 0);
 }
 
 static void lease(void **state)
@@ -261,7 +270,8 @@ static void lease(void **state)
 	snprintf(other, sizeof(other), "%llu 1/1 elsewhere them", (unsigned long long)store_now_ms());
 	DO(b, "INSERT INTO setting (name, value) VALUES ('keeper', ?1)", other);
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), ERR_NOT_FOUND);
-	snprintf(other, sizeof(other), "%llu 1/1 elsewhere them", (unsigned long long)store_now_ms() - STORE_KEEP_LEASE_MS - 1000);
+	snprintf(other, sizeof(other), "%llu 1/1 elsewhere them",
+		 (unsigned long long)store_now_ms() - STORE_KEEP_LEASE_MS - 1000);
 	DO(b, "UPDATE setting SET value = ?1 WHERE name = 'keeper'", other);
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), OK);
 	assert_int_equal(count(b, "SELECT count(*) FROM setting WHERE name = 'keeper'", NULL, NULL), 0);
@@ -269,7 +279,8 @@ static void lease(void **state)
 	AUTO_BUF boot = BUF(100);
 	struct stat st;
 	assert_true(os_read_file("/proc/sys/kernel/random/boot_id", &boot, &e) == OK && !stat("/proc/self/ns/pid", &st));
-	snprintf(other, sizeof(other), "%llu %d/1 %.36s/%llu them", (unsigned long long)store_now_ms(), (int)getpid(), buf_cstr(&boot), (unsigned long long)st.st_ino);
+	snprintf(other, sizeof(other), "%llu %d/1 %.36s/%llu them", (unsigned long long)store_now_ms(), (int)getpid(),
+		 buf_cstr(&boot), (unsigned long long)st.st_ino);
 	DO(b, "INSERT INTO setting (name, value) VALUES ('keeper', ?1)", other);
 	assert_int_equal(store_keep_run(&b->s, &RULES, "here", &never, &n, &e), OK);
 	_Atomic bool stop = true;
@@ -279,7 +290,8 @@ static void lease(void **state)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(grace), TEST(untagged), TEST(tagged_again), TEST(refused), TEST(unpulled), TEST(max_bytes), TEST(retention), TEST(strays),
+	const struct CMUnitTest tests[] = { TEST(grace), TEST(untagged), TEST(tagged_again), TEST(refused), TEST(unpulled),
+					    TEST(max_bytes), TEST(retention), TEST(strays),
 					    TEST(rows), TEST(lease) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Garbage collection against pushes: threads bring blobs, name them in manifests, take the manifests away again, while two collectors run without any grace to speak of. What a
- * manifest names must always be there. */
+/* Garbage collection against pushes: threads bring blobs, name them in manifests, take the manifests away again, while two
+ * collectors run without any grace to speak of. What a manifest names must always be there. */
 #include <pthread.h>
 #include <time.h>
 #include "keep_test.h"
@@ -7,7 +7,8 @@
 enum { PUSHERS = 3, CONTENTS = 6, SECONDS = 3 };
 struct pusher { struct bench *b; int number; _Atomic bool *stop; unsigned pushed, lost, failed; char why[200]; };
 
-static enum err_code put_image(struct bench *b, const struct image *i, struct err *e) { return sql_write(b->s.sql, image_tx, (void *)(uintptr_t)i, e); }
+static enum err_code put_image(struct bench *b, const struct image *i, struct err *e) { return sql_write(b->s.sql, image_tx,
+		(void *)(uintptr_t)i, e); }
 
 static enum err_code bring(struct bench *b, const char *text, char digest[136], struct err *e)
 {
@@ -70,7 +71,8 @@ static enum err_code named_tx(struct sql_tx *tx, void *arg, struct err *e)
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
 	n->list.n = 0;
-	TRY(sql_query(tx, &rows, e, "SELECT DISTINCT f.child, b.state FROM manifest_ref f JOIN repo_manifest m ON m.digest = f.digest LEFT JOIN blob b ON b.digest = f.child", ""));
+	TRY(sql_query(tx, &rows, e, "SELECT DISTINCT f.child, b.state FROM manifest_ref f JOIN repo_manifest m ON m.digest ="
+		      " f.digest LEFT JOIN blob b ON b.digest = f.child", ""));
 	for (;;) {
 		TRY(sql_next(rows, &row, e));
 		if (!row)
@@ -150,7 +152,8 @@ static void race(void **state)
 			fail_msg("%s", c[i].why);
 	}
 	consistent(b, true);
-	print_message("%llu pushes, %llu blobs gone meanwhile, %llu pushes that came too late\n", (unsigned long long)pushed, (unsigned long long)blobs, (unsigned long long)lost);
+	print_message("%llu pushes, %llu blobs gone meanwhile, %llu pushes that came too late\n", (unsigned long long)pushed,
+		      (unsigned long long)blobs, (unsigned long long)lost);
 	assert_true(pushed > 20 && blobs > 5);
 }
 
