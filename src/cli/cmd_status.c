@@ -66,4 +66,6 @@ static const struct cli_option options[] = { GATE_FORMAT_OPTION, SERVE_CLIENT_OP
 
 const struct cli_command cli_cmd_status = {
 	"status", run, .help = "Show how the registry is: verdicts, queue, nodes, where the gate is off", .options = options,
+	.details = "Figures of verdicts, queue and content are of all nodes; connections and pulls of the one that answers.\n\n"
+		   "  pabean status\n  pabean status --server https://registry.example --format json\n",
 };

@@ -43,7 +43,7 @@ static const struct cli_option list_options[] = { ACCOUNTS_FORMAT_OPTION, SERVE_
 static const struct cli_command create_command = {
 	"create", create, "NAME", "Make a robot account and print its token", .min_args = 1, .max_args = 1, .options = create_options,
 	.details = "The token is printed to standard output and kept nowhere but as a hash. It is the password of the account NAME, and $PABEAN_TOKEN for "
-		   "--server.\n  pabean token create ci --grant 'team/**:pull,push' --expires 2027-01-31\n",
+		   "--server.\n\n  pabean token create ci --grant 'team/**:pull,push' --expires 2027-01-31\n",
 };
 static const struct cli_command revoke_command = { "revoke", revoke, "NAME", "Remove a robot account; its token counts no more",
 	.min_args = 1,

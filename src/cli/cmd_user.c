@@ -155,7 +155,7 @@ static const struct cli_option list_options[] = { ACCOUNTS_FORMAT_OPTION, SERVE_
 
 static const struct cli_command add_command = {
 	"add", add, "NAME", "Add a user", .min_args = 1, .max_args = 1, .options = add_options,
-	.details = "Patterns: * stands for one part of a name, ** for any number of them, {user} for the account's own name:\n"
+	.details = "Patterns: * stands for one part of a name, ** for any number of them, {user} for the account's own name:\n\n"
 		   "  pabean user add alice -g 'team/**:pull,push' -g 'home/{user}/**:*'\n",
 };
 static const struct cli_command passwd_command = { "passwd", passwd, "NAME", "Give a user another password", .min_args = 1, .max_args = 1,

@@ -118,9 +118,10 @@ void cli_help_program(struct buf *out, unsigned width)
 {
 	width = MIN(width, 110u);
 	buf_puts(out, "Usage: pabean COMMAND [options] ...\n\n");
-	cli_wrap(out, "Inspects container images: what is in them, what is wrong with them, and one verdict each: admit, hold or refuse.", 0, 0, width);
+	cli_wrap(out, "Inspects container images and gives one verdict each: admit, hold or refuse. As a registry it gives out only what was admitted.", 0, 0, width);
 	buf_puts(out, "\n  pabean scan nginx:1.27          an image of a registry\n"
 		      "  docker save app | pabean scan - an image of the local Docker\n"
+		      "  pabean serve                    the registry: nothing unseen can be pulled\n"
 		      "  pabean db update                fetch the advisories first\n\nCommands:\n");
 	subcommands(out, cli_commands, width);
 	buf_puts(out, "\n`pabean COMMAND --help` says more.\n");

@@ -119,7 +119,7 @@ void cli_man_program(struct buf *out)
 {
 	head(out, "PABEAN", "pabean", "inspects container images and gives one verdict each");
 	buf_puts(out, "\\fBpabean\\fR COMMAND [options] ...\n.SH DESCRIPTION\n"
-		      "Inspects container images: what is in them, what is wrong with them, and one verdict each: admit, hold or refuse.\n"
+		      "Inspects container images and gives one verdict each: admit, hold or refuse. As a registry it gives out only what was admitted.\n"
 		      ".SH COMMANDS\n");
 	for (size_t i = 0; cli_commands[i]; i++) {
 		if (cli_commands[i]->hidden)

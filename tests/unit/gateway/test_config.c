@@ -115,7 +115,7 @@ static void errors(void **state)
 		{ "serve:\n  listen: 127.0.0.1:5001\n  mirrors: {docker.io: {listen: 127.0.0.1:5001}}\n", "f:3:33: '127.0.0.1:5001' is listened on twice" },
 		{ "serve:\n  mirrors: {dcker.io: {listen: 127.0.0.1:5001}}\n", "f:2:13: the mirror 'dcker.io' has no upstream" },
 		{ "serve:\n  pull_wait: 50\n", "f:2:14: 'pull_wait' is '50', but must be a duration" },
-		{ "serve:\n  workers: 1000\n", "f:2:12: 'workers' is '1000', but must be at most 256" },
+		{ "serve:\n  workers: 1000\n", "f:2:12: 'workers' is '1000', but must be at most 64" },
 		{ "serve:\n  max_staleness: 10ms\n", "at least 1s" },
 		{ "serve:\n  repositories: [{match: a, policy: strict}]\n", "f:2:37: there is no policy 'strict'" },
 		{ "serve:\n  repositories: [{match: \"**\"}, {match: a}]\n", "f:2:33: this rule is never reached" },
