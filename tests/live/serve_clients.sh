@@ -78,4 +78,5 @@ check "an index with one that mines" reg index "$url" multi/app bad "clean=linux
 check "is refused for all" said skopeo index "mines cryptocurrency" skopeo_pull "$R/multi/app:bad"
 check "the clean child by itself is not" skopeo_pull "$R/multi/app@$clean"
 
+clients_clean
 exit 0

@@ -53,4 +53,5 @@ check "who pulled is recorded" wait_for 5 pulled
 
 clients_slow
 clients_accounts
+clients_clean
 exit 0

@@ -157,4 +157,5 @@ check "docker: a miner is pushed after login" docker_push miner $A/docker/openjd
 check "docker: and its pusher learns the reason" wait_for 20 said docker refused-pusher "mines cryptocurrency" docker_pull $A/docker/openjdk:17
 check "ctr: anonymous pull" ctr_plain $A/open/app:1
 check "ctr: with a password" ctr_pull --plain-http --user 'alice:battery staple' $A/docker/app:1
+clients_clean
 exit 0

@@ -36,6 +36,12 @@ upstream_config() {	# port, directory
 	printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' "$2" "$1"
 }
 
+# At the end: what the servers wrote meanwhile.
+clients_clean() {
+	cat gate.log brief.log acc.log >servers.log 2>/dev/null
+	check "no server failed inside" not grep -e 'status=500' -e AddressSanitizer -e 'runtime error:' servers.log
+}
+
 skopeo_push() { timeout 60 skopeo --insecure-policy copy -q --dest-tls-verify=false "dir:$1" "docker://$2"; }
 skopeo_pull() { rm -rf sk; timeout 200 skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$1" dir:sk; }
 skopeo_schema2() {
