@@ -76,9 +76,10 @@ enum err_code store_job_failed(struct sql_tx *tx, int64_t id, const char *owner,
 {
 	int64_t changed;
 	bool over = retry_ms == UINT64_MAX;
-	TRY(sql_run(tx, &changed, e, "UPDATE job SET state = ?3, run_after_ms = ?4, owner = '', lease_until_ms = 0, error = ?5 WHERE id = ?1 AND owner = ?2"
-		    " AND state = 1", "iziit", id, owner, (int64_t)(over ? JOB_GIVEN_UP : JOB_WAITING),
-		    over ? (int64_t)0 : (int64_t)(store_now_ms() + retry_ms), error));
+	/* What interrupted it was no fault of its own: that attempt does not count. */
+	TRY(sql_run(tx, &changed, e, "UPDATE job SET state = ?3, run_after_ms = ?4, owner = '', lease_until_ms = 0, error = ?5, attempts = attempts - ?6 WHERE id = ?1"
+		    " AND owner = ?2 AND state = 1", "iziiti", id, owner, (int64_t)(over ? JOB_GIVEN_UP : JOB_WAITING),
+		    over ? (int64_t)0 : (int64_t)(store_now_ms() + retry_ms), error, (int64_t)(retry_ms == 0)));
 	return changed_ours(changed, e);
 }
 

@@ -53,7 +53,7 @@ struct store_job {
 /* ERR_NOT_FOUND: it is not ours any more: stop working at it. */
 [[nodiscard]] enum err_code store_job_heartbeat(struct sql_tx *tx, int64_t id, const char *owner, uint64_t lease_ms, struct err *e);
 [[nodiscard]] enum err_code store_job_done(struct sql_tx *tx, int64_t id, const char *owner, struct err *e);	/* the row goes; ERR_NOT_FOUND as above */
-/* Again after retry_ms, or given up (retry_ms UINT64_MAX). */
+/* Again after retry_ms, or given up (retry_ms UINT64_MAX). 0: it was interrupted: at once, and that attempt does not count. */
 [[nodiscard]] enum err_code store_job_failed(struct sql_tx *tx, int64_t id, const char *owner, struct slice error, uint64_t retry_ms, struct err *e);
 struct store_queue { uint64_t waiting, leased, given_up, oldest_ms; };
 [[nodiscard]] enum err_code store_queue_count(struct sql_tx *tx, struct store_queue *ret, struct err *e);
