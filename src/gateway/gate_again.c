@@ -110,7 +110,9 @@ enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice 
 	for (int i = 0; i < MOST_TRIES; i++) {
 		AUTO_ARENA a = ARENA(AGAIN_ARENA);
 		struct again k = { .g = g, .arena = &a, .repo_id = repo_id, .repository = repository, .digest = digest,
-				   .generation = atomic_load(&g->gate->generation), .set = gate_policies(g), .only_stale = only_stale };
+				   .generation = atomic_load(&g->gate->generation), .only_stale = only_stale };
+		/* In this order: the rules may be newer than the number, which is then found out, but never older. */
+		k.set = gate_policies(g);
 		enum err_code code = try_again(&k, e);
 		policy_set_release(k.set);
 		if (code != OK)

@@ -112,6 +112,45 @@ static enum err_code approve_tx(struct sql_tx *tx, void *arg, struct err *e)
 	return record(tx, d, buf_slice(&findings), e);
 }
 
+static void revoked_text(struct slice who, struct slice reason, struct buf *out)
+{
+	buf_puts(out, "[{\"rule\":\"revoked\",\"text\":\"revoked by ");
+	text_json_escape(out, who);
+	buf_puts(out, ": ");
+	text_json_escape(out, slice_upto(reason, 1000));
+	buf_puts(out, "\",\"decision\":\"refuse\",\"findings\":[]}]");
+}
+
+struct revocations { struct slice repository; struct arena *arena; struct store_decision d; };
+
+/* The one that lasts longest. */
+static enum err_code one_revocation(void *arg, const struct store_decision *d, struct err *e)
+{
+	struct revocations *k = arg;
+	bool longer = !k->d.id || (k->d.until_s && (!d->until_s || d->until_s > k->d.until_s));
+	if (!slice_eqs(d->kind, "revoke") || !slice_glob(d->repositories, k->repository) || !longer)
+		return OK;
+	k->d = *d;
+	k->d.account = arena_dup(k->arena, d->account);
+	k->d.reason = arena_dup(k->arena, d->reason);
+	return arena_ok(k->arena, "a decision", e);
+}
+
+enum err_code gate_revoked_index(struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, int64_t generation, struct err *e)
+{
+	AUTO_ARENA a = ARENA(MIB);
+	AUTO_BUF reasons = BUF(16 << 10);
+	struct revocations k = { .repository = repository, .arena = &a };
+	TRY(store_decisions(tx, digest, false, one_revocation, &k, e));
+	if (!k.d.id)
+		return sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2", "it", repo_id, digest);
+	revoked_text(k.d.account, k.d.reason, &reasons);
+	TRY(buf_ok(&reasons, "a verdict's reasons", e));
+	struct store_verdict v = { .repo_id = repo_id, .digest = digest, .state = STATE_REFUSED, .generation = generation, .policy_digest = SL(""), .reasons = buf_slice(&reasons),
+				   .decided_s = os_now_s(), .decision_id = k.d.id, .expires_s = k.d.until_s };
+	return store_verdict_put(tx, &v, e);
+}
+
 /* An index that is revoked gets a verdict of its own, which its own row remembers. */
 static enum err_code revoke_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
@@ -121,11 +160,7 @@ static enum err_code revoke_tx(struct sql_tx *tx, void *arg, struct err *e)
 	if (!d->n)
 		return err_set(e, ERR_NOT_FOUND, 0, "no such manifest in these repositories");
 	TRY(record(tx, d, SL("[]"), e));
-	buf_puts(&reasons, "[{\"rule\":\"revoked\",\"text\":\"revoked by ");
-	text_json_escape(&reasons, who_name(d->who));
-	buf_puts(&reasons, ": ");
-	text_json_escape(&reasons, slice_upto(d->q->reason, 1000));
-	buf_puts(&reasons, "\",\"decision\":\"refuse\",\"findings\":[]}]");
+	revoked_text(who_name(d->who), d->q->reason, &reasons);
 	TRY(buf_ok(&reasons, "a verdict's reasons", e));
 	for (size_t i = 0; i < d->n; i++) {
 		struct judged j = { .verdict = { .repo_id = d->items[i].repo_id, .digest = d->q->digest, .state = STATE_REFUSED, .generation =
@@ -136,6 +171,9 @@ static enum err_code revoke_tx(struct sql_tx *tx, void *arg, struct err *e)
 		if (code != OK && code != ERR_NOT_FOUND)
 			return code;
 		TRY(gate_store_verdict(d->g, tx, d->items[i].repository, code == OK ? &old : NULL, &j, e));
+		/* It may be revoked already, and for longer. */
+		if (d->items[i].index)
+			TRY(gate_revoked_index(tx, d->items[i].repo_id, d->items[i].repository, d->q->digest, j.verdict.generation, e));
 	}
 	return OK;
 }
@@ -205,8 +243,10 @@ enum err_code gate_revoke(struct gateway *g, const struct access_subject *who, c
 enum err_code gate_waive(struct gateway *g, const struct access_subject *who, const struct gate_decision_request *q, int64_t *ret_id, struct err *e)
 {
 	AUTO_ARENA a = ARENA(1 << 20);
-	struct decide d = { .g = g, .who = who, .q = q, .kind = "waive", .arena = &a };
+	struct gate_decision_request of_all = *q;
+	struct decide d = { .g = g, .who = who, .q = &of_all, .kind = "waive", .arena = &a };
 	struct policy_set *set;
+	of_all.digest = SLICE_NULL;	/* the waiver itself says what it is about, and waivers are found by that */
 	TRY(check(g, q, true, e));
 	/* A waiver that does not parse would stop every judgement. */
 	if (policy_set_load(g, q->waiver, &set, e) != OK)
@@ -224,7 +264,7 @@ struct ending { struct decide d; int64_t id; struct slice reason; struct store_d
 static enum err_code one(void *arg, const struct store_decision *d, struct err *e)
 {
 	struct ending *k = arg;
-	if (d->id != k->id || d->ended_s)
+	if (d->ended_s)
 		return OK;
 	k->found = true;
 	k->row = *d;
@@ -240,7 +280,7 @@ static enum err_code end_tx(struct sql_tx *tx, void *arg, struct err *e)
 	struct store_generation now;
 	char why[400];
 	k->found = false;
-	TRY(store_decisions(tx, SL(""), true, one, k, e));
+	TRY(store_decision_get(tx, k->id, one, k, e));
 	if (!k->found)
 		return err_set(e, ERR_NOT_FOUND, 0, "there is no decision %lld in force", (long long)k->id);
 	snprintf(why, sizeof(why), "%.*s", (int)MIN(k->reason.n, (size_t)390), (const char *)k->reason.p);
@@ -254,10 +294,9 @@ static enum err_code end_tx(struct sql_tx *tx, void *arg, struct err *e)
 	} else {
 		k->d.q = &(struct gate_decision_request){ .repositories = k->row.repositories, .digest = k->row.digest };
 		TRY(find_targets(tx, &k->d, e));
-		/* An index has a row only by its revocation. */
 		for (size_t i = 0; i < k->d.n; i++)
 			if (k->d.items[i].index)
-				TRY(sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2", "it", k->d.items[i].repo_id, k->row.digest));
+				TRY(gate_revoked_index(tx, k->d.items[i].repo_id, k->d.items[i].repository, k->row.digest, atomic_load(&k->d.g->gate->generation), e));
 	}
 	return sql_announce(tx, e);
 }

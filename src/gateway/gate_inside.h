@@ -61,6 +61,8 @@ struct judged {
  * generation will do (not after a decision, which it may not have seen). */
 [[nodiscard]] enum err_code gate_judge_again(struct gateway *g, int64_t repo_id, struct slice repository, struct slice digest, bool only_stale, bool *ret_queued,
 					     struct err *e);
+/* An index has a row only while it is revoked: made anew from the revocations in force, or deleted. */
+[[nodiscard]] enum err_code gate_revoked_index(struct sql_tx *tx, int64_t repo_id, struct slice repository, struct slice digest, int64_t generation, struct err *e);
 /* Queues the inspection of a manifest that has no verdict yet; a row says that it is under way. */
 [[nodiscard]] enum err_code gate_start(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct slice account, int priority, bool again, struct err *e);
 /* Serves every tag of the repository whose pushed digest this is, or an index that names it, if that may go out now. ERR_LIMIT: the manifest itself is an index that names

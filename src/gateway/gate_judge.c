@@ -71,7 +71,20 @@ static enum decision uncovered(const struct report *r, struct slice findings)
 	}
 	json_decref(list);
 	/* Held because it is incomplete, without a finding that says so: the approval speaks of nothing that could cover it. */
+	for (size_t i = 0; i < r->verdict.reasons.n; i++)
+		if (!r->verdict.reasons.items[i].findings.n)
+			worst = MAX(worst, r->verdict.reasons.items[i].decision);
 	return any ? worst : DECISION_HOLD;
+}
+
+/* What refuses is approved, but something new holds (GATE.md 8). */
+static void partly(struct judged *j, struct buf *reasons, const struct store_decision *d)
+{
+	put_reason(reasons, SL("approved"), SL("what was found since it was approved is not covered by that"), "hold", NULL);
+	j->verdict.state = STATE_HELD;
+	j->verdict.decision_id = d->id;
+	if (d->until_s && (!j->verdict.expires_s || d->until_s < j->verdict.expires_s))
+		j->verdict.expires_s = d->until_s;
 }
 
 static void by_person(struct judged *j, struct buf *reasons, const struct store_decision *d, enum store_state state, const char *what)
@@ -125,6 +138,8 @@ enum err_code gate_judge(struct gateway *g, struct sql_tx *tx, const struct poli
 			by_person(&j, &reasons, &d.approve, STATE_ADMITTED, "approved");
 		else if (rest == DECISION_REFUSE)
 			j.ended_decision = d.approve.id;
+		else if (j.verdict.state == STATE_REFUSED)
+			partly(&j, &reasons, &d.approve);
 	}
 	put_policy_reasons(r, &reasons);
 	buf_putc(&reasons, ']');

@@ -43,6 +43,21 @@ static enum err_code look_gone(struct gateway *g, struct slice repository, struc
 	return push_item(a, &view->missing, digest, e);
 }
 
+/* An index names it, but it is not in the repository: fetched where it comes from upstream; nobody can wait for one that was deleted here. */
+static enum err_code look_missing(struct gateway *g, struct slice repository, struct slice digest, struct arena *a, struct gate_view *view, struct err *e)
+{
+	struct slice rest;
+	bool reserved;
+	if (!config_upstream_of(g->config, repository, &rest, &reserved)) {
+		worsen(view, GATE_HELD, digest, SL("[{\"rule\":\"child-missing\",\"text\":\"an image that the index names is not in the repository and has to be pushed again\","
+						    "\"decision\":\"hold\",\"findings\":[]}]"));
+		return OK;
+	}
+	view->unfetched = true;
+	worsen(view, GATE_WAIT, digest, SLICE_NULL);
+	return push_item(a, &view->missing, digest, e);
+}
+
 static enum err_code look_verdict(struct gateway *g, struct sql_tx *tx, int64_t repo_id, struct slice repository, const struct store_manifest *m, struct arena *a,
 				  struct gate_view *view, struct err *e)
 {
@@ -145,10 +160,12 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 	if (view->looked++ >= MOST_LOOKS)
 		return err_set(e, ERR_LIMIT, 0, "an index, with those it names, has more than %d manifests to inspect", MOST_LOOKS);
 	enum err_code code = store_manifest_get(tx, repo_id, digest, 0, a, &m, e);
+	if (code == ERR_NOT_FOUND && depth)
+		return look_missing(g, repository, digest, a, view, e);
 	if (code == ERR_NOT_FOUND) {
 		view->unfetched = true;
-		worsen(view, depth ? GATE_WAIT : GATE_ABSENT, digest, SLICE_NULL);
-		return depth ? push_item(a, &view->missing, digest, e) : OK;
+		worsen(view, GATE_ABSENT, digest, SLICE_NULL);
+		return OK;
 	}
 	if (code != OK)
 		return code;
@@ -173,12 +190,15 @@ enum err_code gate_look(struct gateway *g, struct sql_tx *tx, int64_t repo_id, s
 struct waiting_tag { struct slice name; int64_t seq; };
 struct waiting_tags { struct waiting_tag *items; size_t n, cap; };
 
+/* Tags that this was pushed to behind what they serve, also when something else was pushed since: that may never be admitted (GATE.md 3). What was pushed to a tag
+ * before it was deleted is not meant. */
 static enum err_code tags_of(struct sql_tx *tx, int64_t repo_id, struct slice digest, struct arena *a, struct waiting_tags *ret, struct err *e)
 {
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
-	TRY(sql_query(tx, &rows, e, "SELECT name, pushed_seq FROM tag WHERE repo_id = ?1 AND pushed_digest = ?2 AND (served_digest <> pushed_digest OR"
-		      " served_seq <> pushed_seq) LIMIT 1000", "it", repo_id, digest));
+	TRY(sql_query(tx, &rows, e, "SELECT t.name, max(h.seq) FROM tag_history h JOIN tag t ON t.repo_id = h.repo_id AND t.name = h.name WHERE h.digest = ?2 AND h.repo_id = ?1"
+		      " AND h.what < 2 AND h.seq > t.served_seq AND h.seq > (SELECT coalesce(max(d.seq), 0) FROM tag_history d WHERE d.repo_id = ?1 AND d.name = t.name"
+		      " AND d.what = 3) GROUP BY t.name LIMIT 1000", "it", repo_id, digest));
 	for (;;) {
 		TRY(sql_next(rows, &row, e));
 		if (!row)

@@ -91,7 +91,7 @@ struct refresh {
 static enum err_code one_waiver(void *arg, const struct store_decision *d, struct err *e)
 {
 	struct refresh *f = arg;
-	if (slice_eqs(d->kind, "waive") && !d->ended_s && (!d->until_s || d->until_s > os_now_s()))
+	if (slice_eqs(d->kind, "waive"))
 		buf_put_slice(f->waivers, d->waiver);
 	return buf_ok(f->waivers, "the waivers", e);
 }
@@ -101,7 +101,7 @@ static enum err_code read_waivers(struct sql_tx *tx, void *arg, struct err *e)
 	struct refresh *f = arg;
 	buf_clear(f->waivers);
 	TRY(store_generation_get(tx, f->arena, &f->now, e));
-	return store_decisions(tx, SL(""), true, one_waiver, f, e);
+	return store_decisions(tx, SL(""), false, one_waiver, f, e);
 }
 
 static bool same_inputs(const struct refresh *f, const struct store_generation *s)

@@ -126,7 +126,7 @@ static enum err_code revoked_row(struct sweep *s, struct sql_tx *tx, const struc
 	if (!r->index)
 		return store_job_put(tx, "inspect", v->repo_id, v->digest, 1, SL(""), true, e);
 	if (v->expires_s && v->expires_s <= os_now_s())
-		return sql_run(tx, NULL, e, "DELETE FROM verdict WHERE repo_id = ?1 AND digest = ?2 AND seq = ?3", "iti", v->repo_id, v->digest, v->seq);
+		return gate_revoked_index(tx, v->repo_id, r->repository, v->digest, s->generation, e);
 	return sql_run(tx, NULL, e, "UPDATE verdict SET generation = ?3 WHERE repo_id = ?1 AND digest = ?2 AND seq = ?4", "itii", v->repo_id, v->digest,
 		       s->generation, v->seq);
 }

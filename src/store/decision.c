@@ -47,6 +47,13 @@ enum err_code store_decisions(struct sql_tx *tx, struct slice digest, bool ended
 	return each(rows, fn, arg, e);
 }
 
+enum err_code store_decision_get(struct sql_tx *tx, int64_t id, store_decision_fn *fn, void *arg, struct err *e)
+{
+	AUTO_SQL_ROWS rows = NULL;
+	TRY(sql_query(tx, &rows, e, "SELECT " COLUMNS " FROM decision WHERE id = ?1", "i", id));
+	return each(rows, fn, arg, e);
+}
+
 enum err_code store_generation_get(struct sql_tx *tx, struct arena *a, struct store_generation *ret, struct err *e)
 {
 	AUTO_SQL_ROWS rows = NULL;

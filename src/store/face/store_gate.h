@@ -66,9 +66,11 @@ struct store_decision {
 };
 [[nodiscard]] enum err_code store_decision_add(struct sql_tx *tx, const struct store_decision *d, int64_t *ret_id, struct err *e);
 [[nodiscard]] enum err_code store_decision_end(struct sql_tx *tx, int64_t id, const char *why, struct err *e);
-/* In force now for this digest ("" or a digest), newest first; the caller matches repositories. */
+/* In force now for this digest (waivers: ""), newest first; the caller matches repositories. ended_too: also what is over, of all digests where it is "". At most 10,000. */
 typedef enum err_code store_decision_fn(void *arg, const struct store_decision *d, struct err *e);
 [[nodiscard]] enum err_code store_decisions(struct sql_tx *tx, struct slice digest, bool ended_too, store_decision_fn *fn, void *arg, struct err *e);
+/* That one, in force or not; fn is not called when there is none. */
+[[nodiscard]] enum err_code store_decision_get(struct sql_tx *tx, int64_t id, store_decision_fn *fn, void *arg, struct err *e);
 
 /* --- Generations --- */
 struct store_generation { int64_t number; struct slice policies, advisories, intel; int64_t waivers; };
