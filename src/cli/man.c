@@ -68,14 +68,23 @@ static void details(struct buf *out, const char *text)
 		buf_puts(out, ".fi\n");
 }
 
-static void tail(struct buf *out, bool statuses)
+/* Some commands say themselves with what they end. */
+static bool says_status(const struct cli_command *command)
+{
+	bool says = command->details && (strstr(command->details, "nds with 0") || strstr(command->details, "is exit 1"));
+	for (size_t i = 0; command->sub && command->sub[i]; i++)
+		says = says || says_status(command->sub[i]);
+	return says;
+}
+
+static void tail(struct buf *out, bool statuses, bool said)
 {
 	if (statuses)
 		buf_puts(out, ".SH EXIT STATUS\n.TP\n0\nevery image is admitted\n.TP\n1\nat least one is refused\n.TP\n3\nnone is refused, at least one is held\n"
 			      ".TP\n2\nno verdict could be reached; this beats the others\n");
 	else
-		buf_puts(out, ".SH EXIT STATUS\n0 on success, 2 on any error.\n");
-	buf_puts(out, ".SH FILES\n.TP\n/etc/pabean/pabean.yaml, $XDG_CONFIG_HOME/pabean/pabean.yaml\nconfiguration: every option by its long name\n"
+		buf_printf(out, ".SH EXIT STATUS\n%s0 on success, 2 on any error.\n", said ? "As said above; else " : "");
+	buf_puts(out, ".SH FILES\n.TP\n/etc/pabean/pabean.yaml, $XDG_CONFIG_HOME/pabean/pabean.yaml\nconfiguration: every option by its long name, and the registry's part serve:\n"
 		      ".TP\n/var/lib/pabean, $XDG_DATA_HOME/pabean\nadvisories and indicators\n"
 		      ".TP\n/var/cache/pabean, $XDG_CACHE_HOME/pabean\nfacts of layers inspected before\n"
 		      ".SH ENVIRONMENT\nEvery option, for example PABEAN_DB_MAX_AGE for \\-\\-db\\-max\\-age; NO_COLOR; SOURCE_DATE_EPOCH.\n");
@@ -112,7 +121,7 @@ void cli_man(struct buf *out, const struct cli_command *command, const char *pat
 	buf_puts(out, ".SH OPTIONS\n");
 	option_list(out, command->options);
 	option_list(out, cli_common_options);
-	tail(out, !strcmp(path, "scan"));
+	tail(out, !strcmp(path, "scan"), says_status(command));
 }
 
 void cli_man_program(struct buf *out)
@@ -128,5 +137,5 @@ void cli_man_program(struct buf *out)
 		roff(out, cli_commands[i]->help);
 		buf_puts(out, ".\n");
 	}
-	tail(out, false);
+	tail(out, false, false);
 }
