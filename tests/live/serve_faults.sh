@@ -144,6 +144,6 @@ if [ -z "${PABEAN_TEST_PG_DIR:-}" ]; then
 	check "and takes pushes" wait_for 20 pushes 5
 	check "which are admitted" wait_for 60 is 200 GET /v2/team/app/manifests/new5
 fi
-check "no fault of memory (sanitized builds)" sh -c "! grep -qE 'runtime error:|AddressSanitizer' one.log"
 serve_stop one
+check "no fault of memory (sanitized builds)" sh -c "! grep -qE 'runtime error:|AddressSanitizer|LeakSanitizer' one.log"
 [ -z "${KEEP_LOG:-}" ] || cp one.log "$KEEP_LOG"

@@ -42,9 +42,9 @@ for p in ${PARTS:-blobs manifests rights browsers upstream floods}; do part "$p"
 check "the server is the one that was started" kill -0 "$(cat one.pid)"
 check "nothing went wrong inside (no 500)" sh -c "! grep -q 'status=500' $work/one.log"
 check "the audit log is whole" "$PABEAN" audit-log verify --state "$work/one/state"
+serve_stop one
 check "nor in memory (sanitized builds)" sh -c "! grep -qE 'runtime error:|AddressSanitizer|LeakSanitizer' $work/one.log"
 [ -z "${KEEP_LOG:-}" ] || cp one.log "$KEEP_LOG"
-serve_stop one
 # What nobody inspects is waited for.
 serve_start two "$rules
 workers: 0
