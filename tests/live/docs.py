@@ -1,7 +1,7 @@
-# usage: docs.py SOURCE-TREE PABEAN whole.yaml metrics openapi.json
+# usage: docs.py SOURCE-TREE PABEAN whole.yaml standard.yaml metrics openapi.json
 import glob, json, os, re, subprocess, sys
 
-top, pabean, config, metrics, openapi = sys.argv[1:6]
+top, pabean, config, standard, metrics, openapi = sys.argv[1:7]
 pages = [os.path.join(top, p) for p in ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md")] + sorted(glob.glob(os.path.join(top, "docs", "*.md")))
 text = {os.path.relpath(p, top): open(p, encoding="utf-8").read() for p in pages}
 
@@ -37,6 +37,25 @@ check("docs: every key that is described is one", sorted(keys_of_tables("docs/se
 part = whole[whole.index("  upstreams:"):whole.index("  repositories:")]
 of_upstreams = set(re.findall(r"^ +(?:# )?([a-z][a-z0-9_]*):", part, re.M)) - {"upstreams", "partner"}
 check("docs: every key of an upstream is described", sorted(of_upstreams - keys_of_tables("docs/upstreams.md")))
+
+# --- defaults
+real = open(standard, encoding="utf-8").read()
+upstream = real[real.index("    docker.io:"):real.index("    ghcr.io:")]
+repository = real[real.index("  repositories:"):real.index("  policies:")]
+wrong = []
+for page in ("docs/serve-configuration.md", "docs/upstreams.md"):
+    part = None
+    for line in text[page].splitlines():
+        if line.startswith("#"):
+            part = upstream if "Upstreams" in line or page == "docs/upstreams.md" else repository if "Repositories" in line else real[:real.index("  upstreams:")]
+        cells = [c.strip() for c in line.split("|")]
+        if not line.startswith("| `") or len(cells) < 4:
+            continue
+        for key, told in zip(re.findall(r"`([a-z][a-z0-9_]*)`", cells[1]), re.findall(r"`([^`]*)`", cells[2])):
+            is_now = re.search(rf"(?:^|[ {{])(?:# )?{key}: *(\{{[^}}]*\}}|\[[^\]]*\]|[^,\n}}]*)", part, re.M)
+            if is_now and is_now[1].strip('"') not in ("", told, told.replace("STATE", "./pabean-data")):
+                wrong.append(f"{page}: {key} is {is_now[1]}, not {told}")
+check("docs: defaults are those of --print-config", wrong)
 
 # --- commands and options
 shown = {}

@@ -21,9 +21,11 @@ serve:
   webhooks: [{url: "https://hook.example/", secret_file: hook.key, events: ["verdict.*"]}]
 C
 "$PABEAN" serve --config all.yaml --print-config >whole.yaml
+echo "serve: {}" >none.yaml
+"$PABEAN" serve --config none.yaml --print-config >standard.yaml
 serve_start d "repositories: [{match: \"scratch/**\", gate: \"off\"}]" || { echo "not ok - the server starts"; tail -5 d.log >&2; exit 1; }
 reg image clean --file "app/hello=hello" >/dev/null && reg push "$url" team/app good clean >/dev/null
 curl -s -o /dev/null "$url/v2/team/app/manifests/good"
 curl -s "$url/metrics" >metrics
 curl -s "$url/api/v1/openapi.json" >openapi.json
-python3 "$here/docs.py" "$here/../.." "$PABEAN" whole.yaml metrics openapi.json
+python3 "$here/docs.py" "$here/../.." "$PABEAN" whole.yaml standard.yaml metrics openapi.json
