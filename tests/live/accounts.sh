@@ -70,6 +70,6 @@ for _ in 1 2 3 4 5; do is 401 -u 'eve:guess' "$url/v2/" >/dev/null; done
 check "guessing is slowed" is 429 -u 'eve:guess' "$url/v2/"
 check "with Retry-After" grep -qiE '^retry-after: [1-9]' head
 check "others are not" is 200 -u 'bob:correct horse' "$url/v2/"
-check "changes are in the audit log" eval 'grep -q "\"account.add\"" state/audit.jsonl && grep -q "\"account.remove\"" state/audit.jsonl'
+check "changes are in the audit log" wait_for 10 eval 'grep -q "\"account.add\"" state/audit.jsonl && grep -q "\"account.remove\"" state/audit.jsonl'
 check "no secret is in a log" not grep -rqE "$secret|battery staple|another one|correct horse|eyJhbGci" serve.log messages state/audit.jsonl
 check "none in the database" not grep -aqE "$secret|battery staple|another one" state/pabean.db state/pabean.db-wal
