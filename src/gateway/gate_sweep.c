@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* A batch is read at once and written in steps, so that others get to write in between; a report is a heavy row. */
-enum { SWEEP_BATCH = 1000, HEAVY = 10, SWEEP_ARENA = 64 << 20, ROW_ARENA = 256 << 20 };
+enum { SWEEP_BATCH = 1000, HEAVY = 10, SWEEPER_MS = 30000, SWEEP_ARENA = 64 << 20, ROW_ARENA = 256 << 20 };
 
 struct sweep_row {
 	struct store_verdict verdict;
@@ -131,12 +131,38 @@ static enum err_code revoked_row(struct sweep *s, struct sql_tx *tx, const struc
 		       s->generation, v->seq);
 }
 
+/* One node sweeps; the others see what it did, and look again once it is over, or has not been heard of for a while. */
+static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	AUTO_ARENA a = ARENA(4096);
+	struct slice was = SLICE_NULL;
+	uint64_t at = 0;
+	enum err_code code = store_setting_get(tx, "sweeper", &a, &was, e);
+	if (code != OK && code != ERR_NOT_FOUND)
+		return code;
+	ptrdiff_t space = slice_find_byte(was, ' ');
+	if (space > 0 && slice_to_u64(slice_upto(was, (size_t)space), &at) && !slice_eqs(slice_from(was, (size_t)space + 1), s->g->node) && at + SWEEPER_MS > store_now_ms())
+		return err_set(e, ERR_NOT_FOUND, 0, "another node sweeps");
+	struct slice mine = arena_printf(&a, "%llu %s", (unsigned long long)store_now_ms(), s->g->node);
+	TRY(arena_ok(&a, "a setting", e));
+	return store_setting_put(tx, "sweeper", mine, e);
+}
+
+static enum err_code release_tx(struct sql_tx *tx, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	TRY(claim_tx(tx, s, e));
+	return store_setting_put(tx, "sweeper", SL(""), e);
+}
+
 static enum err_code batch_tx(struct sql_tx *tx, void *arg, struct err *e)
 {
 	struct sweep *s = arg;
 	int64_t newest;
 	TRY(sql_one_int(tx, &newest, e, "SELECT coalesce(max(number), 0) FROM generation", ""));
 	s->newer = newest != s->generation;
+	TRY(claim_tx(tx, s, e));
 	for (size_t i = s->at; !s->newer && i < s->end; i++) {
 		struct sweep_row *r = &s->rows[i];
 		struct err why = { 0 };
@@ -176,24 +202,6 @@ static enum err_code sweep_all(struct sweep *s, const _Atomic bool *stop, struct
 	return OK;
 }
 
-/* One node sweeps; the others see what it did. */
-static enum err_code claim_tx(struct sql_tx *tx, void *arg, struct err *e)
-{
-	struct sweep *s = arg;
-	AUTO_ARENA a = ARENA(4096);
-	struct slice was = SLICE_NULL;
-	uint64_t at = 0;
-	enum err_code code = store_setting_get(tx, "sweeper", &a, &was, e);
-	if (code != OK && code != ERR_NOT_FOUND)
-		return code;
-	ptrdiff_t space = slice_find_byte(was, ' ');
-	if (space > 0 && slice_to_u64(slice_upto(was, (size_t)space), &at) && !slice_eqs(slice_from(was, (size_t)space + 1), s->g->node) && at + 10000 > store_now_ms())
-		return err_set(e, ERR_NOT_FOUND, 0, "another node sweeps");
-	struct slice mine = arena_printf(&a, "%llu %s", (unsigned long long)store_now_ms(), s->g->node);
-	TRY(arena_ok(&a, "a setting", e));
-	return store_setting_put(tx, "sweeper", mine, e);
-}
-
 enum err_code gate_sweep(struct gateway *g, const _Atomic bool *stop, struct err *e)
 {
 	if (!atomic_exchange(&g->gate->sweep, false))
@@ -201,14 +209,18 @@ enum err_code gate_sweep(struct gateway *g, const _Atomic bool *stop, struct err
 	struct sweep s = { .g = g, .generation = atomic_load(&g->gate->generation) };
 	uint64_t start = os_monotonic_ns();
 	enum err_code code = sql_write(g->store.sql, claim_tx, &s, e);
-	if (code == ERR_NOT_FOUND)
+	if (code == ERR_NOT_FOUND) {
+		gate_sweep_soon(g);
 		return OK;
+	}
 	gate_data_id(g, s.data_id);
 	s.set = gate_policies(g);
 	if (code == OK)
 		code = catalogue_rehash(g->store.sql, g->gate->rejudge, s.from, &s.changed, &s.n_changed, e);
 	if (code == OK)
 		code = sweep_all(&s, stop, e);
+	struct err why = { 0 };
+	(void)!sql_write(g->store.sql, release_tx, &s, &why);	/* if not, the others wait a little longer */
 	policy_set_release(s.set);
 	free(s.changed);
 	if (code != OK || s.newer)
