@@ -33,5 +33,7 @@ struct work {
 bool work_is_artifact(const struct work *w);
 /* The report of a manifest that is no image (GATE.md 6): calls fn as scan_source does. */
 [[nodiscard]] enum err_code work_artifact(struct work *w, scan_report_fn *fn, void *arg, struct err *e);
+/* The last step, with the report: verdict stored, job done; arg is the work. ERR_CANCELLED: to be done again. */
+[[nodiscard]] enum err_code work_conclude(void *arg, struct report *r, struct err *e);
 /* The whole inspection: bytes, report, verdict, job done. */
 [[nodiscard]] enum err_code work_inspect(struct work *w, struct err *e);

@@ -85,7 +85,7 @@ static enum err_code conclude_tx(struct sql_tx *tx, void *arg, struct err *e)
 }
 
 /* A job that ends under an old generation is judged again, never stored as current (GATE.md 1). */
-static enum err_code conclude(void *arg, struct report *r, struct err *e)
+enum err_code work_conclude(void *arg, struct report *r, struct err *e)
 {
 	struct work *w = arg;
 	TRY(ensure_all(w, e));
@@ -118,7 +118,7 @@ static enum err_code inspect_image(struct work *w, struct err *e)
 	char root[136];
 	snprintf(root, sizeof(root), "%.*s", SLICE_ARG(w->manifest.digest));
 	TRY(oci_source_open_provider(w->reference, root, &p, &o, &src, e));
-	return scan_source(w->engine, src, conclude, w, e);
+	return scan_source(w->engine, src, work_conclude, w, e);
 }
 
 /* --- Beginning ------------------------------------------------------------------------------------------------------------- */
@@ -172,5 +172,5 @@ enum err_code work_inspect(struct work *w, struct err *e)
 	TRY(gate_refresh(w->g, false, e));
 	gate_data_id(w->g, w->data_id);
 	TRY(sql_write(w->g->store.sql, begin_tx, w, e));
-	return work_is_artifact(w) ? work_artifact(w, conclude, w, e) : inspect_image(w, e);
+	return work_is_artifact(w) ? work_artifact(w, work_conclude, w, e) : inspect_image(w, e);
 }
