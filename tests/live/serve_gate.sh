@@ -129,4 +129,4 @@ check "stopped in good order" grep -q stopping one.log
 serve_again one
 check "after a restart: the admitted is served" [ "$(status GET "/v2/team/app/manifests/$clean")" = 200 ]
 check "after a restart: the refused is not" [ "$(status GET "/v2/team/app/manifests/$bad")" = 403 ]
-check "the audit log is whole" cli audit-log verify
+check "the audit log is whole" "$PABEAN" audit-log verify --config "$work/one.yaml"
