@@ -93,16 +93,22 @@ static enum err_code may_go_on(struct sql_tx *tx, struct err *e)
 	return err_prefix(e, "the transaction has failed before");
 }
 
+/* Every statement begins so: its parameters are taken, and the transaction has not failed before. */
+static enum err_code begin(struct sql_tx *tx, struct sql_value *v, size_t *n, const char *types, va_list ap, struct err *e)
+{
+	TRY(take_values(v, n, types, ap, e));
+	return may_go_on(tx, e);
+}
+
 enum err_code sql_run(struct sql_tx *tx, int64_t *ret_changes, struct err *e, const char *sql, const char *types, ...)
 {
 	struct sql_value v[SQL_MAX_PARAMS];
 	size_t n;
 	va_list ap;
 	va_start(ap, types);
-	enum err_code rc = take_values(v, &n, types, ap, e);
+	enum err_code rc = begin(tx, v, &n, types, ap, e);
 	va_end(ap);
 	TRY(rc);
-	TRY(may_go_on(tx, e));
 	int64_t changes;
 	TRY(tx->db->ops->run(tx, &changes, e, sql, v, n));
 	if (ret_changes)
@@ -116,10 +122,9 @@ enum err_code sql_query(struct sql_tx *tx, struct sql_rows **ret, struct err *e,
 	size_t n;
 	va_list ap;
 	va_start(ap, types);
-	enum err_code rc = take_values(v, &n, types, ap, e);
+	enum err_code rc = begin(tx, v, &n, types, ap, e);
 	va_end(ap);
 	TRY(rc);
-	TRY(may_go_on(tx, e));
 	return tx->db->ops->query(tx, ret, e, sql, v, n);
 }
 
@@ -129,10 +134,9 @@ enum err_code sql_one_int(struct sql_tx *tx, int64_t *ret, struct err *e, const 
 	size_t n;
 	va_list ap;
 	va_start(ap, types);
-	enum err_code rc = take_values(v, &n, types, ap, e);
+	enum err_code rc = begin(tx, v, &n, types, ap, e);
 	va_end(ap);
 	TRY(rc);
-	TRY(may_go_on(tx, e));
 	AUTO_SQL_ROWS rows = NULL;
 	bool row;
 	TRY(tx->db->ops->query(tx, &rows, e, sql, v, n));

@@ -19,10 +19,10 @@ static void wait_on(struct http_request *r, void *arg)
 }
 
 /* Never ends by itself, whatever is said. */
-static void stubborn(struct http_request *r, void *arg)
+static void tireless(struct http_request *r, void *arg)
 {
 	atomic_fetch_add(&((struct world *)arg)->waits, 1);
-	http_wait(r, 60000, stubborn, arg);
+	http_wait(r, 60000, tireless, arg);
 }
 
 static void text(struct http_request *r, void *arg, struct slice body)
@@ -41,8 +41,8 @@ static void on_request(void *arg, struct http_request *r)
 		http_defer(r, nap, w);
 	else if (slice_eqs(p, "/wait"))
 		http_defer(r, wait_on, w);
-	else if (slice_eqs(p, "/stubborn"))
-		http_defer(r, stubborn, w);
+	else if (slice_eqs(p, "/tireless"))
+		http_defer(r, tireless, w);
 	else if (slice_eqs(p, "/text"))
 		http_take_text(r, 1 << 20, text, w);
 	else if (slice_eqs(p, "/file"))
@@ -203,13 +203,13 @@ static void stops(void **state)
 	struct world *w = world_new();
 	struct answer_seen *a = calloc(1, sizeof(*a));
 	server_open(w, (struct httpd_options){ 0 }, &ops);
-	int nap_fd = dial(w), wait_fd = dial(w), idle = dial(w), reader = dial(w), body = dial(w), stubborn_fd = dial(w);
+	int nap_fd = dial(w), wait_fd = dial(w), idle = dial(w), reader = dial(w), body = dial(w), tireless_fd = dial(w);
 	say(nap_fd, GET("/nap"));
 	say(wait_fd, GET("/wait"));
 	say(idle, GET("/"));
 	say(reader, GET("/file"));
 	say(body, "POST /text HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\nx");
-	say(stubborn_fd, GET("/stubborn"));
+	say(tireless_fd, GET("/tireless"));
 	eventually(&w->requests, 6);
 	usleep(30000);
 	httpd_close(w->h, 700);
@@ -219,7 +219,7 @@ static void stops(void **state)
 	assert_int_equal(hear(idle, a, false), 200);
 	assert_int_equal(atomic_load(&w->done), 6);
 	assert_true(atomic_load(&w->waits) < 60);	/* asked again, yet not in a busy loop */
-	int fds[] = { nap_fd, wait_fd, idle, reader, body, stubborn_fd };
+	int fds[] = { nap_fd, wait_fd, idle, reader, body, tireless_fd };
 	for (int i = 0; i < 6; i++) {
 		assert_true(is_closed(fds[i], 1000));
 		close(fds[i]);
